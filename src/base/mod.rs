@@ -1,0 +1,17 @@
+//! The vocabulary everything else is written in: pure values without I/O and without a framework.
+//!
+//! Invariant: nothing here reads the clock, the network, the file system or a database, and
+//! nothing here knows HTTP or SQL. Time and randomness are arguments (see [`clock`]).
+
+pub mod clock;
+pub mod currency;
+pub mod digest;
+pub mod ids;
+pub mod money;
+pub mod page;
+pub mod text;
+
+pub use clock::Clock;
+pub use currency::Currency;
+pub use money::{Money, MoneyError};
+pub use text::LangText;

@@ -1,0 +1,3 @@
+//! Torv: an open city data exchange.
+
+pub mod base;
