@@ -1,3 +1,20 @@
 //! Torv: an open city data exchange.
 
+pub mod adapters;
+pub mod auth;
 pub mod base;
+pub mod bootstrap;
+pub mod config;
+pub mod db;
+pub mod delivery;
+pub mod error;
+pub mod http;
+pub mod jobs;
+pub mod limits;
+pub mod people;
+pub mod ports;
+pub mod router;
+pub mod state;
+
+pub use error::{Error, Result};
+pub use state::AppState;

@@ -1,0 +1,28 @@
+//! The operator's share from a date on.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{
+    ids::{AccountId, FeeRuleId, ListingId, OfferId, OrgId},
+    timestamp::Timestamp,
+};
+
+/// The operator's share from a date on.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "fee_rule")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: FeeRuleId,
+    pub organization_id: Option<OrgId>,
+    pub listing_id: Option<ListingId>,
+    pub offer_id: Option<OfferId>,
+    pub operator_bps: i32,
+    pub from_at: Timestamp,
+    pub created_by: Option<AccountId>,
+    pub created_at: Timestamp,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

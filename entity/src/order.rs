@@ -1,0 +1,33 @@
+//! An order.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{
+    ids::{AccountId, OrderId, OrgId},
+    states::OrderState,
+    timestamp::Timestamp,
+};
+
+/// An order.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "orders")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: OrderId,
+    pub buyer_id: OrgId,
+    pub placed_by: Option<AccountId>,
+    pub state: OrderState,
+    pub use_case: String,
+    pub currency: String,
+    pub total_minor: i64,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub decided_at: Option<Timestamp>,
+    pub decision_note: Option<String>,
+    pub closed_at: Option<Timestamp>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,33 @@
+//! Money on its way to a provider or to the operator's bank.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{
+    ids::{OrgId, PayoutId},
+    states::{PayoutRecipient, PayoutState},
+    timestamp::Timestamp,
+};
+
+/// Money on its way to a provider or to the operator's bank.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "payout")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: PayoutId,
+    pub run_id: Uuid,
+    pub recipient: PayoutRecipient,
+    pub organization_id: OrgId,
+    pub currency: String,
+    pub amount_minor: i64,
+    pub state: PayoutState,
+    pub attempt: i32,
+    pub processor_ref: Option<String>,
+    pub failure_text: Option<String>,
+    pub created_at: Timestamp,
+    pub paid_at: Option<Timestamp>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,20 @@
+//! An order whose provider share a payout carries; no order is carried twice.
+
+use sea_orm::entity::prelude::*;
+
+use crate::ids::{OrderId, PayoutId};
+
+/// An order whose provider share a payout carries; no order is carried twice.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "payout_item")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub order_id: OrderId,
+    pub payout_id: PayoutId,
+    pub amount_minor: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

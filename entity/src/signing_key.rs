@@ -1,0 +1,25 @@
+//! An Ed25519 key that signs access tokens; the private half is sealed.
+
+use sea_orm::entity::prelude::*;
+
+use crate::timestamp::Timestamp;
+
+/// An Ed25519 key that signs access tokens; the private half is sealed.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "signing_key")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub kid: String,
+    #[sea_orm(column_type = "Blob")]
+    pub sealed_private_key: Vec<u8>,
+    #[sea_orm(column_type = "Blob")]
+    pub public_key: Vec<u8>,
+    pub created_at: Timestamp,
+    pub signs_until: Timestamp,
+    pub verifies_until: Timestamp,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,498 @@
+//! The sandbox's own records: charges, accounts, transfers, payouts, and its balance lines.
+
+use entity::{
+    Timestamp,
+    ids::{OrgId, PaymentId},
+    sandbox_event, sandbox_object,
+};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    sea_query::{Expr, OnConflict},
+};
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+use super::{Sandbox, methods};
+use crate::{
+    base::{Currency, Money, digest, page},
+    db::Tx,
+    error::{Error, Result},
+    ports::payments::{
+        Capture, Charge, ChargeRequest, ChargeState, PaymentsError, ProcessorBalance, Transaction, TransactionKind,
+        TransactionPage,
+    },
+};
+
+/// What a charge's row keeps beside its columns.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct ChargeBody {
+    payment_id: PaymentId,
+    method: String,
+    manual: bool,
+    code: Option<String>,
+    text: Option<String>,
+}
+
+/// What a balance line's row keeps beside its columns.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct LineBody {
+    our_ref: Option<String>,
+}
+
+/// Money that leaves the platform's balance.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outflow<'a> {
+    pub kind: &'static str,
+    pub key: &'a str,
+    pub our_ref: &'a str,
+    pub destination: &'a str,
+    pub amount: Money,
+}
+
+fn charge_id(payment: PaymentId) -> String {
+    format!("ch_{}", payment.0.simple())
+}
+
+/// Ids follow from what they are for, so a repeated call finds its own row by primary key.
+fn derived_id(prefix: &str, key: &str) -> String {
+    format!("{prefix}_{}", &digest::sha256_hex(key.as_bytes())[..24])
+}
+
+fn state_word(state: &ChargeState) -> &'static str {
+    match state {
+        ChargeState::Authorised => "authorised",
+        ChargeState::Processing => "processing",
+        ChargeState::Captured => "captured",
+        ChargeState::Failed { .. } => "failed",
+        ChargeState::Voided => "voided",
+    }
+}
+
+fn to_charge(row: &sandbox_object::Model) -> Result<Charge, PaymentsError> {
+    let unreadable = |what: String| PaymentsError::Unknown(what);
+    let body: ChargeBody = serde_json::from_value(row.body.clone()).map_err(|e| unreadable(e.to_string()))?;
+    let currency: Currency =
+        row.currency.parse().map_err(|e: crate::base::currency::UnknownCurrency| unreadable(e.to_string()))?;
+    let state = match row.state.as_str() {
+        "authorised" => ChargeState::Authorised,
+        "processing" => ChargeState::Processing,
+        "captured" => ChargeState::Captured,
+        "voided" => ChargeState::Voided,
+        _ => ChargeState::Failed { code: body.code.unwrap_or_default(), text: body.text.unwrap_or_default() },
+    };
+    let amount = Money::new(row.amount_minor, currency);
+    Ok(Charge { processor_ref: row.id.clone(), payment_id: body.payment_id, amount, state })
+}
+
+fn charge_row(
+    request: &ChargeRequest,
+    state: &ChargeState,
+    now: OffsetDateTime,
+) -> Result<sandbox_object::ActiveModel> {
+    let (code, text) = match state {
+        ChargeState::Failed { code, text } => (Some(code.clone()), Some(text.clone())),
+        _ => (None, None),
+    };
+    let body = ChargeBody {
+        payment_id: request.payment_id,
+        method: request.method.clone(),
+        manual: request.capture == Capture::Manual,
+        code,
+        text,
+    };
+    Ok(sandbox_object::ActiveModel {
+        id: Set(charge_id(request.payment_id)),
+        kind: Set("charge".to_owned()),
+        idempotency_key: Set(None),
+        parent: Set(None),
+        state: Set(state_word(state).to_owned()),
+        amount_minor: Set(request.amount.minor),
+        fee_minor: Set(0),
+        currency: Set(request.amount.currency.code().to_owned()),
+        available_at: Set(Timestamp(now)),
+        body: Set(serde_json::to_value(body)?),
+        created_at: Set(Timestamp(now)),
+    })
+}
+
+/// The balance line of a captured charge.
+fn charge_line(box_: &Sandbox, charge: &Charge, now: OffsetDateTime) -> Result<sandbox_object::ActiveModel> {
+    let share = charge.amount.share_bps(box_.settings.fee_bps)?.minor;
+    let fee_minor = share.saturating_add(box_.settings.fee_fixed_minor).min(charge.amount.minor);
+    let available = now + Duration::seconds(i64::from(box_.settings.settle_seconds));
+    Ok(line("charge", &charge.processor_ref, charge.amount, fee_minor, available, &charge.payment_id.to_string(), now)?)
+}
+
+fn line(
+    kind: &str,
+    source_ref: &str,
+    amount: Money,
+    fee_minor: i64,
+    available: OffsetDateTime,
+    our_ref: &str,
+    now: OffsetDateTime,
+) -> Result<sandbox_object::ActiveModel, serde_json::Error> {
+    Ok(sandbox_object::ActiveModel {
+        id: Set(format!("txn_{}", source_ref.split_once('_').map_or(source_ref, |(_, rest)| rest))),
+        kind: Set("line".to_owned()),
+        idempotency_key: Set(None),
+        parent: Set(Some(source_ref.to_owned())),
+        state: Set(kind.to_owned()),
+        amount_minor: Set(amount.minor),
+        fee_minor: Set(fee_minor),
+        currency: Set(amount.currency.code().to_owned()),
+        available_at: Set(Timestamp(available)),
+        body: Set(serde_json::to_value(LineBody { our_ref: Some(our_ref.to_owned()) })?),
+        created_at: Set(Timestamp(now)),
+    })
+}
+
+async fn insert_new(tx: &Tx, rows: Vec<sandbox_object::ActiveModel>) -> Result<u64> {
+    let insert = sandbox_object::Entity::insert_many(rows).on_conflict(OnConflict::new().do_nothing().to_owned());
+    Ok(insert.exec_without_returning(tx.conn()).await?)
+}
+
+async fn announce(box_: &Sandbox, tx: &Tx, charge: &Charge, now: OffsetDateTime) -> Result<()> {
+    let deliver_at = now + Duration::seconds(i64::from(box_.settings.webhook_delay_seconds));
+    let row = sandbox_event::ActiveModel {
+        seq: NotSet,
+        id: Set(derived_id("evt", &format!("{}:{}", charge.processor_ref, state_word(&charge.state)))),
+        body: Set(super::webhook::event_body(charge, state_word(&charge.state))),
+        deliver_at: Set(Timestamp(deliver_at)),
+        attempts: Set(0),
+        delivered_at: Set(None),
+    };
+    sandbox_event::Entity::insert(row).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+pub(super) async fn charge(
+    box_: &Sandbox,
+    request: &ChargeRequest,
+    now: OffsetDateTime,
+) -> Result<Charge, PaymentsError> {
+    let state = methods::behaviour(&request.method, request.capture)?.at_once;
+    let charge = Charge {
+        processor_ref: charge_id(request.payment_id),
+        payment_id: request.payment_id,
+        amount: request.amount,
+        state: state.clone(),
+    };
+    let mut rows = vec![charge_row(request, &state, now)?];
+    if state == ChargeState::Captured {
+        rows.push(charge_line(box_, &charge, now)?);
+    }
+    let (announced, settings) = (charge.clone(), box_.handle());
+    let fresh = box_
+        .db
+        .write("sandbox.charge", move |tx| {
+            let (rows, charge, settings) = (rows.clone(), announced.clone(), settings.handle());
+            async move {
+                let fresh = insert_new(&tx, rows).await? > 0;
+                if fresh {
+                    announce(&settings, &tx, &charge, now).await?;
+                }
+                Ok((fresh, tx))
+            }
+        })
+        .await?;
+    if fresh {
+        return Ok(charge);
+    }
+    let missing = || PaymentsError::Unknown("the charge is being made by somebody else".to_owned());
+    find_charge(box_, request.payment_id).await?.ok_or_else(missing)
+}
+
+impl Sandbox {
+    /// The same sandbox for work that outlives the call.
+    pub(super) fn handle(&self) -> Self {
+        Self {
+            db: self.db.clone(),
+            clock: self.clock.clone(),
+            settings: self.settings.clone(),
+            secrets: self.secrets.clone(),
+        }
+    }
+}
+
+async fn row(box_: &Sandbox, id: &str) -> Result<Option<sandbox_object::Model>, PaymentsError> {
+    Ok(sandbox_object::Entity::find_by_id(id.to_owned()).one(box_.db.read()).await?)
+}
+
+pub(super) async fn find_charge(box_: &Sandbox, payment: PaymentId) -> Result<Option<Charge>, PaymentsError> {
+    row(box_, &charge_id(payment)).await?.as_ref().map(to_charge).transpose()
+}
+
+pub(super) async fn capture(box_: &Sandbox, processor_ref: &str, now: OffsetDateTime) -> Result<Charge, PaymentsError> {
+    move_charge(box_, processor_ref, &["authorised"], ChargeState::Captured, now).await
+}
+
+pub(super) async fn void(box_: &Sandbox, processor_ref: &str, now: OffsetDateTime) -> Result<Charge, PaymentsError> {
+    move_charge(box_, processor_ref, &["authorised", "processing"], ChargeState::Voided, now).await
+}
+
+/// Moves a charge to `to` if it is in one of `from`; the winner of a race writes line and event.
+async fn move_charge(
+    box_: &Sandbox,
+    processor_ref: &str,
+    from: &'static [&'static str],
+    to: ChargeState,
+    now: OffsetDateTime,
+) -> Result<Charge, PaymentsError> {
+    let refused = |text: &str| PaymentsError::Refused { code: "charge_state".to_owned(), text: text.to_owned() };
+    let before = row(box_, processor_ref).await?.filter(|row| row.kind == "charge");
+    let before = to_charge(&before.ok_or_else(|| refused("There is no such charge."))?)?;
+    let after = Charge { state: to.clone(), ..before };
+    let line = if to == ChargeState::Captured { Some(charge_line(box_, &after, now)?) } else { None };
+    let (moved_charge, handle) = (after.clone(), box_.handle());
+    let moved = box_
+        .db
+        .write("sandbox.move_charge", move |tx| {
+            let (charge, line, handle) = (moved_charge.clone(), line.clone(), handle.handle());
+            async move {
+                let (code, text) = match &charge.state {
+                    ChargeState::Failed { code, text } => (Some(code), Some(text)),
+                    _ => (None, None),
+                };
+                let updated = sandbox_object::Entity::update_many()
+                    .col_expr(sandbox_object::Column::State, Expr::value(state_word(&charge.state)))
+                    .filter(sandbox_object::Column::Id.eq(&charge.processor_ref))
+                    .filter(sandbox_object::Column::State.is_in(from.iter().copied()));
+                let updated = match (code, text) {
+                    (Some(code), Some(text)) => {
+                        let body = serde_json::json!({"payment_id": charge.payment_id, "method": "", "manual": false, "code": code, "text": text});
+                        updated.col_expr(sandbox_object::Column::Body, Expr::value(body))
+                    }
+                    _ => updated,
+                };
+                let moved = updated.exec(tx.conn()).await?.rows_affected == 1;
+                if moved {
+                    if let Some(line) = line {
+                        insert_new(&tx, vec![line]).await?;
+                    }
+                    announce(&handle, &tx, &charge, now).await?;
+                }
+                Ok((moved, tx))
+            }
+        })
+        .await?;
+    if moved {
+        return Ok(after);
+    }
+    let present = row(box_, processor_ref).await?.ok_or_else(|| refused("There is no such charge."))?;
+    let present = to_charge(&present)?;
+    if present.state == to { Ok(present) } else { Err(refused("The charge is in a state that does not allow this.")) }
+}
+
+/// Brings delayed charges to their end.
+pub(super) async fn resolve_due(box_: &Sandbox, now: OffsetDateTime) -> Result<usize> {
+    let started_before = Timestamp(now - Duration::seconds(methods::DELAY_SECONDS));
+    let due = sandbox_object::Entity::find()
+        .filter(sandbox_object::Column::Kind.eq("charge"))
+        .filter(sandbox_object::Column::State.eq("processing"))
+        .filter(sandbox_object::Column::CreatedAt.lte(started_before))
+        .limit(100)
+        .all(box_.db.read())
+        .await?;
+    let mut resolved = 0;
+    for row in due {
+        let body: ChargeBody = serde_json::from_value(row.body.clone())?;
+        let capture = if body.manual { Capture::Manual } else { Capture::Automatic };
+        let later =
+            methods::behaviour(&body.method, capture).map_err(|error| Error::internal(error.to_string()))?.later;
+        let Some(later) = later else { continue };
+        move_charge(box_, &row.id, &["processing"], later, now)
+            .await
+            .map_err(|error| Error::internal(error.to_string()))?;
+        resolved += 1;
+    }
+    Ok(resolved)
+}
+
+pub(super) async fn open_account(
+    box_: &Sandbox,
+    organization: OrgId,
+    country: &str,
+    now: OffsetDateTime,
+) -> Result<String, PaymentsError> {
+    let id = format!("acct_{}", &organization.0.simple().to_string()[..24]);
+    let account = sandbox_object::ActiveModel {
+        id: Set(id.clone()),
+        kind: Set("account".to_owned()),
+        idempotency_key: Set(None),
+        parent: Set(None),
+        state: Set("active".to_owned()),
+        amount_minor: Set(0),
+        fee_minor: Set(0),
+        currency: Set("EUR".to_owned()),
+        available_at: Set(Timestamp(now)),
+        body: Set(serde_json::json!({"organization": organization, "country": country})),
+        created_at: Set(Timestamp(now)),
+    };
+    box_.db
+        .write("sandbox.open_account", move |tx| {
+            let account = account.clone();
+            async move {
+                insert_new(&tx, vec![account]).await?;
+                Ok(((), tx))
+            }
+        })
+        .await?;
+    Ok(id)
+}
+
+/// Sends money out, once per key, if the available balance holds it.
+pub(super) async fn pay_out(box_: &Sandbox, out: Outflow<'_>, now: OffsetDateTime) -> Result<String, PaymentsError> {
+    let refused = |code: &str, text: &str| PaymentsError::Refused { code: code.to_owned(), text: text.to_owned() };
+    if out.amount.minor <= 0 {
+        return Err(refused("amount", "The amount must be positive."));
+    }
+    let prefix = if out.kind == "transfer" { "tr" } else { "po" };
+    let id = derived_id(prefix, out.key);
+    if row(box_, &id).await?.is_some() {
+        return Ok(id);
+    }
+    if out.kind == "transfer" && row(box_, out.destination).await?.is_none_or(|row| row.kind != "account") {
+        return Err(refused("no_such_account", "There is no such account to transfer to."));
+    }
+    let negative = out.amount.checked_neg().map_err(|error| PaymentsError::Unknown(error.to_string()))?;
+    let line = line(out.kind, &id, negative, 0, now, out.our_ref, now).map_err(Error::from)?;
+    let record = sandbox_object::ActiveModel {
+        id: Set(id.clone()),
+        kind: Set(out.kind.to_owned()),
+        parent: Set(Some(out.destination.to_owned())),
+        state: Set("paid".to_owned()),
+        amount_minor: Set(out.amount.minor),
+        ..line.clone()
+    };
+    let currency = out.amount.currency;
+    let enough = box_
+        .db
+        .write("sandbox.pay_out", move |tx| {
+            let rows = vec![record.clone(), line.clone()];
+            async move {
+                lock_platform(&tx, now).await?;
+                // The lock orders outflows, so the sum can't be spent twice.
+                if insert_new(&tx, rows).await? == 0 {
+                    return Ok((true, tx));
+                }
+                let left = balance(tx.conn(), currency, now).await?.available_minor;
+                if left < 0 { Err(Error::conflict("balance_insufficient")) } else { Ok((true, tx)) }
+            }
+        })
+        .await;
+    match enough {
+        Ok(_) => Ok(id),
+        Err(error) if error.detail == "balance_insufficient" => {
+            Err(refused("balance_insufficient", "The available balance does not hold this amount."))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes the one lock that orders outflows (PostgreSQL; SQLite has one writer anyway).
+async fn lock_platform(tx: &Tx, now: OffsetDateTime) -> Result<()> {
+    let platform = sandbox_object::ActiveModel {
+        id: Set("acct_platform".to_owned()),
+        kind: Set("platform".to_owned()),
+        idempotency_key: Set(None),
+        parent: Set(None),
+        state: Set("active".to_owned()),
+        amount_minor: Set(0),
+        fee_minor: Set(0),
+        currency: Set("EUR".to_owned()),
+        available_at: Set(Timestamp(now)),
+        body: Set(serde_json::json!({})),
+        created_at: Set(Timestamp(now)),
+    };
+    insert_new(tx, vec![platform]).await?;
+    sandbox_object::Entity::find_by_id("acct_platform".to_owned()).lock_exclusive().one(tx.conn()).await?;
+    Ok(())
+}
+
+pub(super) async fn transactions(
+    box_: &Sandbox,
+    since: OffsetDateTime,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<TransactionPage, PaymentsError> {
+    let after: Option<(i64, String)> = after
+        .map(page::decode_cursor)
+        .transpose()
+        .map_err(|error| PaymentsError::Refused { code: "cursor".to_owned(), text: error.to_string() })?;
+    let mut query = sandbox_object::Entity::find()
+        .filter(sandbox_object::Column::Kind.eq("line"))
+        .filter(sandbox_object::Column::CreatedAt.gte(Timestamp(since)));
+    if let Some((micros, id)) = after {
+        let at = Timestamp::from_micros(micros);
+        query = query.filter(Condition::any().add(sandbox_object::Column::CreatedAt.gt(at)).add(
+            Condition::all().add(sandbox_object::Column::CreatedAt.eq(at)).add(sandbox_object::Column::Id.gt(id)),
+        ));
+    }
+    let rows = query
+        .order_by_asc(sandbox_object::Column::CreatedAt)
+        .order_by_asc(sandbox_object::Column::Id)
+        .limit(u64::from(limit))
+        .all(box_.db.read())
+        .await?;
+    let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = rows.last().filter(|_| full).map(|row| page::encode_cursor(&(row.created_at.micros(), &row.id)));
+    Ok(TransactionPage { transactions: rows.iter().map(to_transaction).collect::<Result<_, _>>()?, next })
+}
+
+fn to_transaction(row: &sandbox_object::Model) -> Result<Transaction, PaymentsError> {
+    let body: LineBody = serde_json::from_value(row.body.clone()).map_err(|e| PaymentsError::Unknown(e.to_string()))?;
+    let currency = row.currency.parse::<Currency>().map_err(|e| PaymentsError::Unknown(e.to_string()))?;
+    Ok(Transaction {
+        id: row.id.clone(),
+        kind: TransactionKind::from_word(&row.state),
+        amount: Money::new(row.amount_minor, currency),
+        fee_minor: row.fee_minor,
+        source_ref: row.parent.clone().unwrap_or_default(),
+        our_ref: body.our_ref,
+        created_at: row.created_at.0,
+        available_at: row.available_at.0,
+    })
+}
+
+pub(super) async fn balances(box_: &Sandbox, now: OffsetDateTime) -> Result<Vec<ProcessorBalance>, PaymentsError> {
+    let currencies: Vec<String> = sandbox_object::Entity::find()
+        .select_only()
+        .column(sandbox_object::Column::Currency)
+        .filter(sandbox_object::Column::Kind.eq("line"))
+        .distinct()
+        .into_tuple()
+        .all(box_.db.read())
+        .await?;
+    let mut balances = Vec::new();
+    for code in currencies {
+        let currency = code.parse::<Currency>().map_err(|e| PaymentsError::Unknown(e.to_string()))?;
+        balances.push(balance(box_.db.read(), currency, now).await?);
+    }
+    balances.sort_by_key(|balance| balance.currency);
+    Ok(balances)
+}
+
+async fn balance(
+    conn: &impl sea_orm::ConnectionTrait,
+    currency: Currency,
+    now: OffsetDateTime,
+) -> Result<ProcessorBalance> {
+    let sum = |available: bool| {
+        let at = sandbox_object::Column::AvailableAt;
+        let when = if available { at.lte(Timestamp(now)) } else { at.gt(Timestamp(now)) };
+        sandbox_object::Entity::find()
+            .select_only()
+            .expr(Expr::cust("CAST(COALESCE(SUM(amount_minor - fee_minor), 0) AS BIGINT)"))
+            .filter(sandbox_object::Column::Kind.eq("line"))
+            .filter(sandbox_object::Column::Currency.eq(currency.code()))
+            .filter(when)
+            .into_tuple::<i64>()
+    };
+    Ok(ProcessorBalance {
+        currency,
+        pending_minor: sum(false).one(conn).await?.unwrap_or(0),
+        available_minor: sum(true).one(conn).await?.unwrap_or(0),
+    })
+}

@@ -1,0 +1,65 @@
+//! The composition root: configuration in, a working application out. The only file that names adapters.
+
+use std::sync::Arc;
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    adapters::{
+        local_bus::LocalBus,
+        sandbox::{Courier, Sandbox},
+    },
+    auth::Secrets,
+    base::Clock,
+    config::{Config, Secret},
+    db::{self, Schema},
+    delivery::Files,
+    error::{Error, Result},
+    jobs,
+    state::{AppState, Parts},
+};
+
+/// An application, with the handle to the sandbox where that is the processor.
+pub struct Built {
+    /// The application.
+    pub app: AppState,
+    /// The sandbox processor.
+    pub sandbox: Arc<Sandbox>,
+}
+
+/// Opens everything the configuration names.
+///
+/// # Errors
+/// When the data directory, the database or the master secret can't be used.
+pub async fn build(config: Config, clock: Clock) -> Result<Built> {
+    std::fs::create_dir_all(&config.data_dir)
+        .map_err(|error| Error::internal(format!("{}: {error}", config.data_dir.display())))?;
+    let schema = if config.database.migrate_on_start { Schema::Migrate } else { Schema::Require };
+    let db = db::connect(&config.database_url(), config.database.connections_max, schema).await?;
+    let secrets = Secrets::open(&config.auth.master_secret, &config.data_dir)?;
+    let webhook_secrets = webhook_secrets(&config, &secrets);
+    let sandbox = Arc::new(Sandbox::new(db.clone(), clock.clone(), config.payments.sandbox.clone(), webhook_secrets));
+    let files = Files::open(&config.data_dir.join("files"))?;
+    let bus = Arc::new(LocalBus::new());
+    let app = AppState::new(Parts { config, clock, db, files, secrets, payments: sandbox.clone(), bus });
+    Ok(Built { app, sandbox })
+}
+
+fn webhook_secrets(config: &Config, secrets: &Secrets) -> Vec<Secret> {
+    let configured = config.payments.webhook_secrets.expose();
+    if configured.is_empty() {
+        return vec![Secret::from(secrets.default_webhook_secret())];
+    }
+    configured.split(',').map(|secret| Secret::from(secret.trim())).collect()
+}
+
+/// Starts what runs beside the requests: jobs, and the sandbox's courier towards `base_url`.
+///
+/// # Errors
+/// When no HTTP client can be made.
+pub fn start_background(built: &Built, base_url: &str, stop: &CancellationToken, tasks: &TaskTracker) -> Result<()> {
+    jobs::start(built.app.clone(), stop.clone(), tasks);
+    let address = format!("{base_url}/api/v1/webhooks/sandbox");
+    Courier::new(built.sandbox.clone(), address)?.start(stop.clone(), tasks);
+    Ok(())
+}

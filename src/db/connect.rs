@@ -1,0 +1,98 @@
+//! Opening a database: SQLite as a WAL file, or PostgreSQL.
+
+use std::time::Duration;
+
+use migration::{Migrator, MigratorTrait as _};
+use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbErr};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::Db;
+use crate::error::{Error, Result};
+
+/// How long a SQLite connection waits for the writer's lock.
+const SQLITE_BUSY_TIMEOUT_MS: u32 = 10_000;
+/// How long a request waits for a connection of the pool.
+const ACQUIRE_TIMEOUT_SECONDS: u64 = 10;
+/// SQLite readers; the one writer comes on top.
+const SQLITE_READERS_MAX: u32 = 8;
+
+/// What to do about a schema that is not the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// Bring it up to date.
+    Migrate,
+    /// Refuse to start, naming the command that helps.
+    Require,
+}
+
+/// Opens the database at `url` (`sqlite://FILE` or `postgres://…`).
+///
+/// # Errors
+/// When it can't be reached, or when `schema` is [`Schema::Require`] and migrations are pending or unknown.
+pub async fn connect(url: &SecretString, connections_max: u32, schema: Schema) -> Result<Db> {
+    let sqlite = url.expose_secret().starts_with("sqlite:");
+    let read = open(url, if sqlite { SQLITE_READERS_MAX } else { connections_max }).await?;
+    match schema {
+        Schema::Migrate => Migrator::up(&read, None).await?,
+        Schema::Require => require_newest(&read).await?,
+    }
+    let writer = if sqlite { Some(open(url, 1).await?) } else { None };
+    Ok(Db::new(read, writer))
+}
+
+/// A bare connection for the `migrate` command.
+///
+/// # Errors
+/// When the database can't be reached.
+pub async fn connect_lazy_migrator(url: &SecretString) -> Result<DatabaseConnection> {
+    open(url, 1).await
+}
+
+async fn open(url: &SecretString, connections_max: u32) -> Result<DatabaseConnection> {
+    let sqlite = url.expose_secret().starts_with("sqlite:");
+    let url = match url.expose_secret() {
+        url if sqlite && !url.contains('?') => format!("{url}?mode=rwc"),
+        url => url.to_owned(),
+    };
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections_max)
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(ACQUIRE_TIMEOUT_SECONDS))
+        .sqlx_logging(false)
+        .test_before_acquire(false)
+        .map_sqlx_sqlite_opts(|options| {
+            options
+                .pragma("journal_mode", "WAL")
+                .pragma("synchronous", "FULL")
+                .pragma("foreign_keys", "ON")
+                .pragma("busy_timeout", SQLITE_BUSY_TIMEOUT_MS.to_string())
+                .pragma("cache_size", "-65536")
+                .statement_cache_capacity(512)
+        })
+        .map_sqlx_postgres_opts(|options| options.statement_cache_capacity(512));
+    let conn = Database::connect(options).await.map_err(|cause| unreachable_database(&cause))?;
+    conn.ping().await.map_err(|cause| unreachable_database(&cause))?;
+    if sqlite {
+        conn.execute_unprepared("PRAGMA optimize").await?;
+    }
+    Ok(conn)
+}
+
+/// The driver's text can hold the address with its password, so only its kind is kept.
+fn unreachable_database(cause: &DbErr) -> Error {
+    let kind = match cause {
+        DbErr::ConnectionAcquire(_) => "no connection could be had in time",
+        DbErr::Conn(_) => "it could not be reached or refused the log-in",
+        _ => "it answered with an error",
+    };
+    Error::internal(format!("the database can't be opened: {kind}; check database.url (TORV_DATABASE__URL)"))
+}
+
+async fn require_newest(conn: &DatabaseConnection) -> Result<()> {
+    let pending = Migrator::get_pending_migrations(conn).await?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    Err(Error::internal(format!("{} migrations are pending; run `torv migrate` first", pending.len())))
+}

@@ -1,0 +1,63 @@
+//! Idempotency keys: claimed first, in the transaction of the work they protect.
+//!
+//! A claim exists only for what was committed, so there is no "in progress": a racing twin waits for
+//! the row and then finds the first one's resource. Check-then-insert fails under racing requests.
+
+use entity::{Timestamp, idempotency};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::OnConflict};
+use time::OffsetDateTime;
+
+use super::Tx;
+use crate::error::{Error, Problem, Result};
+
+/// A key sent by a client, with what it was sent for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// Operation and organisation: the same key of two organisations is two keys.
+    pub scope: String,
+    /// What the client sent.
+    pub key: String,
+    /// SHA-256 of the request, so that a reuse for something else is noticed.
+    pub request_hash: String,
+}
+
+/// What a claim found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// The key is ours: do the work.
+    Fresh,
+    /// The work was done before and made this resource.
+    Replay(String),
+}
+
+/// Claims `key` for `resource` (the id the work is about to create). The first statement of the work.
+///
+/// # Errors
+/// [`Problem::IdempotencyKeyReused`] when the key was used for another request.
+pub async fn claim(tx: &Tx, key: &IdempotencyKey, resource: &str, now: OffsetDateTime) -> Result<Claim> {
+    let row = idempotency::ActiveModel {
+        scope: Set(key.scope.clone()),
+        key: Set(key.key.clone()),
+        request_hash: Set(key.request_hash.clone()),
+        resource: Set(resource.to_owned()),
+        created_at: Set(Timestamp(now)),
+    };
+    let inserted = idempotency::Entity::insert(row)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(tx.conn())
+        .await?;
+    if inserted == 1 {
+        return Ok(Claim::Fresh);
+    }
+    let earlier = idempotency::Entity::find()
+        .filter(idempotency::Column::Scope.eq(&key.scope))
+        .filter(idempotency::Column::Key.eq(&key.key))
+        .one(tx.conn())
+        .await?
+        .ok_or_else(|| Error::unavailable("The same request is being worked on. Try again.", 1))?;
+    if earlier.request_hash != key.request_hash {
+        let detail = "This Idempotency-Key was used for another request. Use a fresh key, or repeat the same body.";
+        return Err(Error::new(Problem::IdempotencyKeyReused, detail));
+    }
+    Ok(Claim::Replay(earlier.resource))
+}

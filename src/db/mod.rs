@@ -1,0 +1,17 @@
+//! The floor under every wing: connections, the one write transaction, and the tables that make
+//! writes repeatable (idempotency keys, outbox, inbox).
+//!
+//! Invariant: [`Db::write`] is the only place that begins a transaction.
+
+mod connect;
+mod error;
+mod faults;
+mod group_commit;
+pub mod idempotency;
+pub mod inbox;
+pub mod outbox;
+mod tx;
+
+pub use connect::{Schema, connect, connect_lazy_migrator};
+pub use faults::Faults;
+pub use tx::{Db, Tx};

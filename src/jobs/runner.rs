@@ -1,0 +1,97 @@
+//! Takes what is due and does it.
+
+use std::time::Duration;
+
+use entity::job;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::queue;
+use crate::{
+    error::{Error, Result},
+    state::AppState,
+};
+
+/// How often a process looks for what is due.
+const TICK: Duration = Duration::from_millis(500);
+/// Rounds after which "quiet" is given up on: something queues itself for ever.
+const ROUNDS_MAX: usize = 1_000;
+
+/// Looks for due work until `stop`; what is being done is finished first.
+pub fn start(app: AppState, stop: CancellationToken, tasks: &TaskTracker) {
+    tasks.spawn(async move {
+        loop {
+            if let Err(error) = run_due(&app).await {
+                tracing::error!(error = %error, "the background round failed: {error}");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = pause() => {}
+            }
+        }
+    });
+}
+
+#[expect(clippy::disallowed_methods, reason = "between two looks at the queue there is nothing else to wait for")]
+async fn pause() {
+    tokio::time::sleep(TICK).await;
+}
+
+/// Runs due jobs and every sweep once; returns how much was done.
+///
+/// # Errors
+/// Those of taking and settling jobs; a job's own failure is noted in its row.
+pub async fn run_due(app: &AppState) -> Result<usize> {
+    let mut done = 0;
+    let jobs = queue::lease(&app.db, app.clock.now()).await?;
+    for row in jobs {
+        run(app, row).await?;
+        done += 1;
+    }
+    for (name, outcome) in sweep(app).await {
+        match outcome {
+            Ok(count) => done += count,
+            Err(error) => {
+                tracing::error!(sweep = name, error = %cause_of(&error), "the sweep {name} failed and will be tried again");
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// Repeats [`run_due`] until nothing is due; for tests and the demo.
+///
+/// # Errors
+/// As [`run_due`].
+pub async fn run_until_quiet(app: &AppState) -> Result<()> {
+    for _ in 0..ROUNDS_MAX {
+        if run_due(app).await? == 0 {
+            return Ok(());
+        }
+    }
+    Err(Error::internal("background work does not come to an end"))
+}
+
+async fn run(app: &AppState, row: job::Model) -> Result<()> {
+    match dispatch(app, &row).await {
+        Ok(()) => queue::finish(&app.db, row.id, app.clock.now()).await,
+        Err(error) => {
+            let text = cause_of(&error);
+            tracing::warn!(job = %row.id, kind = row.kind, attempt = row.attempts + 1, "job {} failed: {text}", row.kind);
+            queue::fail(&app.db, &row, text, app.clock.now()).await
+        }
+    }
+}
+
+fn cause_of(error: &Error) -> String {
+    error.cause.as_ref().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+/// Which job is which function.
+async fn dispatch(_app: &AppState, row: &job::Model) -> Result<()> {
+    Err(Error::internal(format!("no job is called {}", row.kind)))
+}
+
+/// Everything that looks for what is due; each tells how much it did.
+async fn sweep(_app: &AppState) -> Vec<(&'static str, Result<usize>)> {
+    vec![]
+}

@@ -1,0 +1,66 @@
+//! Every limit on size, count and time that a client can run into, in one place, units in the names.
+
+/// Largest JSON body.
+pub const JSON_BODY_BYTES_MAX: usize = 256 * 1024;
+/// Largest webhook body.
+pub const WEBHOOK_BODY_BYTES_MAX: usize = 256 * 1024;
+/// Largest file of a revision.
+pub const FILE_BYTES_MAX: u64 = 20 * 1024 * 1024 * 1024;
+/// Most files of a revision.
+pub const FILES_PER_REVISION_MAX: usize = 1_000;
+/// Most bytes of a revision.
+pub const REVISION_BYTES_MAX: u64 = 100 * 1024 * 1024 * 1024;
+/// Longest file name.
+pub const FILE_NAME_CHARS_MAX: usize = 200;
+/// Longest silence of an uploading client.
+pub const UPLOAD_IDLE_SECONDS_MAX: u64 = 60;
+/// Rows of a page when none are asked for.
+pub const PAGE_ROWS_DEFAULT: u32 = 20;
+/// Most rows of a page.
+pub const PAGE_ROWS_MAX: u32 = 100;
+/// Longest search text.
+pub const SEARCH_CHARS_MAX: usize = 200;
+/// Longest title, per language.
+pub const TITLE_CHARS_MAX: usize = 200;
+/// Longest summary, per language.
+pub const SUMMARY_CHARS_MAX: usize = 5_000;
+/// Most languages of a text.
+pub const LANGUAGES_MAX: usize = 12;
+/// Most tags of a listing.
+pub const TAGS_MAX: usize = 30;
+/// Longest tag.
+pub const TAG_CHARS_MAX: usize = 60;
+/// Most use cases of a listing.
+pub const USE_CASES_MAX: usize = 20;
+/// Longest free text (a note, a use case, a reason).
+pub const NOTE_CHARS_MAX: usize = 2_000;
+/// Most organisations of a named audience.
+pub const AUDIENCE_MAX: usize = 500;
+/// Most active offers of a listing.
+pub const OFFERS_PER_LISTING_MAX: usize = 20;
+/// Highest price in minor units; processors take eight digits.
+pub const PRICE_MINOR_MAX: i64 = 99_999_999;
+/// Longest fixed term of a subscription.
+pub const TERM_MONTHS_MAX: i32 = 36;
+/// Longest promise to answer an enquiry.
+pub const ANSWER_DAYS_MAX: i32 = 30;
+/// Longest idempotency key.
+pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
+/// Shortest password.
+pub const PASSWORD_CHARS_MIN: usize = 12;
+/// Longest password; Argon2 reads it whole.
+pub const PASSWORD_CHARS_MAX: usize = 200;
+/// Longest mail address.
+pub const EMAIL_CHARS_MAX: usize = 254;
+/// Most members of an organisation.
+pub const MEMBERS_MAX: u64 = 500;
+/// Most organisations an account may found.
+pub const ORGANIZATIONS_PER_ACCOUNT_MAX: u64 = 20;
+/// Most live API keys of an organisation.
+pub const API_KEYS_MAX: u64 = 50;
+/// Longest life of an API key.
+pub const API_KEY_DAYS_MAX: i64 = 366;
+/// Life of an invitation.
+pub const INVITATION_DAYS: i64 = 14;
+/// Password hashes computed at the same time; each takes 19 MiB and a core.
+pub const PASSWORD_HASHES_AT_ONCE: usize = 4;

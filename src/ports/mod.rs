@@ -1,0 +1,4 @@
+//! What the exchange asks of the outside, in its own words.
+
+pub mod bus;
+pub mod payments;

@@ -1,0 +1,49 @@
+//! What every handler and job is given: configuration, clock, database, files and the outside.
+
+use std::{ops::Deref, sync::Arc};
+
+use crate::{
+    auth::Secrets,
+    base::Clock,
+    config::Config,
+    db::Db,
+    delivery::Files,
+    ports::{bus::Bus, payments::Payments},
+};
+
+/// The application; cloning shares it.
+#[derive(Clone)]
+pub struct AppState(Arc<Parts>);
+
+/// The parts, as [`crate::bootstrap`] puts them together.
+pub struct Parts {
+    /// The configuration in force.
+    pub config: Config,
+    /// The time.
+    pub clock: Clock,
+    /// The database.
+    pub db: Db,
+    /// The files of all revisions.
+    pub files: Files,
+    /// Keys derived from the master secret.
+    pub secrets: Secrets,
+    /// The payment processor.
+    pub payments: Arc<dyn Payments>,
+    /// Where outbox events go.
+    pub bus: Arc<dyn Bus>,
+}
+
+impl AppState {
+    /// Shares `parts`.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

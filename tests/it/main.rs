@@ -1,0 +1,4 @@
+//! One test binary: every feature through HTTP, on every database that is there.
+
+mod health;
+mod support;

@@ -1,0 +1,134 @@
+//! A fresh database per test: a copy of a migrated SQLite file, or of a migrated PostgreSQL template.
+
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
+use tokio::sync::OnceCell;
+use torv::{config::Config, db};
+
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// Names the PostgreSQL server to test on; without it, the local one is tried.
+const POSTGRES_VARIABLE: &str = "TORV_TEST_POSTGRES";
+const POSTGRES_DEFAULT: &str = "postgres://postgres@127.0.0.1:5432";
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+static SQLITE_TEMPLATE: OnceCell<PathBuf> = OnceCell::const_new();
+static POSTGRES_TEMPLATE: OnceCell<Option<String>> = OnceCell::const_new();
+
+/// Where one test's exchange lives.
+pub struct Home {
+    pub backend: Backend,
+    dir: tempfile::TempDir,
+    /// Database to drop at the end, with the server it is on.
+    postgres: Option<(String, String)>,
+}
+
+impl Home {
+    /// A fresh home; nothing if the server is not there, which is loud at home and an error in CI.
+    pub async fn fresh(backend: Backend) -> Option<Self> {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        match backend {
+            Backend::Sqlite => {
+                let template = SQLITE_TEMPLATE.get_or_init(sqlite_template).await;
+                std::fs::copy(template, dir.path().join("torv.sqlite")).expect("the template is copied");
+                Some(Self { backend, dir, postgres: None })
+            }
+            Backend::Postgres => {
+                let template = POSTGRES_TEMPLATE.get_or_init(postgres_template).await.clone()?;
+                let name = format!("torv_test_{}_{number}", std::process::id());
+                let server = server();
+                let admin = connect(&server, "postgres").await.expect("the server was there a moment ago");
+                let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
+                admin.execute_unprepared(&create).await.expect("the template is copied");
+                Some(Self { backend, dir, postgres: Some((server, name)) })
+            }
+        }
+    }
+
+    /// The embedded configuration, pointed at this home, with weak but quick settings where allowed.
+    pub fn config(&self) -> Config {
+        let mut config = Config::embedded(self.dir.path());
+        config.database.connections_max = 12;
+        if let Some((server, name)) = &self.postgres {
+            config.database.url = format!("{server}/{name}").as_str().into();
+        }
+        config
+    }
+
+    pub fn path(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let Some((server, name)) = self.postgres.take() else { return };
+        // Dropping needs the async runtime, and a test's own may be ending: use one of its own.
+        let drop_it = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                if let Ok(admin) = connect(&server, "postgres").await {
+                    let _ = admin.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+                }
+            });
+        });
+        let _ = drop_it.join();
+    }
+}
+
+fn server() -> String {
+    std::env::var(POSTGRES_VARIABLE).unwrap_or_else(|_| POSTGRES_DEFAULT.to_owned())
+}
+
+async fn connect(server: &str, database: &str) -> Result<DatabaseConnection, sea_orm::DbErr> {
+    let mut options = sea_orm::ConnectOptions::new(format!("{server}/{database}"));
+    options.max_connections(1).sqlx_logging(false).connect_timeout(std::time::Duration::from_secs(5));
+    Database::connect(options).await
+}
+
+async fn sqlite_template() -> PathBuf {
+    let path = std::env::temp_dir().join(format!("torv-template-{}.sqlite", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let url = format!("sqlite://{}", path.display()).into();
+    let conn = db::connect_lazy_migrator(&url).await.expect("a SQLite file");
+    migrate(&conn).await;
+    conn.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.expect("a checkpoint");
+    conn.close().await.expect("closes");
+    path
+}
+
+async fn postgres_template() -> Option<String> {
+    let server = server();
+    let admin = match connect(&server, "postgres").await {
+        Ok(admin) => admin,
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "CI needs PostgreSQL at {server} ({POSTGRES_VARIABLE}): {error}");
+            eprintln!(
+                "\n!!! SKIPPED: no PostgreSQL at {server}; set {POSTGRES_VARIABLE}. Its half of the tests did NOT run.\n"
+            );
+            return None;
+        }
+    };
+    let name = format!("torv_template_{}", std::process::id());
+    admin.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.expect("drops");
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("the tester may create databases");
+    let conn = connect(&server, &name).await.expect("the fresh database");
+    migrate(&conn).await;
+    conn.close().await.expect("closes");
+    Some(name)
+}
+
+async fn migrate(conn: &DatabaseConnection) {
+    use migration::MigratorTrait as _;
+    migration::Migrator::up(conn, None).await.expect("the migrations run");
+}

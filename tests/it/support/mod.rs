@@ -1,0 +1,94 @@
+//! What every test stands on: an exchange of its own on a fresh database, with a clock that only the
+//! test moves and no background work but what the test runs.
+
+mod answer;
+mod database;
+
+use std::sync::Arc;
+
+pub use answer::{Answer, Request};
+use axum::Router;
+pub use database::Backend;
+use time::{Duration, macros::datetime};
+use torv::{AppState, adapters::sandbox::Sandbox, base::Clock, bootstrap, config::Config};
+
+/// Declares tests that run on SQLite and on PostgreSQL; `app` is the test's own [`TestApp`].
+macro_rules! on_both {
+    ($($(#[$meta:meta])* async fn $name:ident($app:ident) $body:block)+) => {$(
+        mod $name {
+            #[allow(unused_imports, clippy::allow_attributes, reason = "not every test uses what its file imports")]
+            use super::*;
+
+            async fn test($app: &$crate::support::TestApp) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            $(#[$meta])*
+            async fn sqlite() {
+                $crate::support::run($crate::support::Backend::Sqlite, async |app| test(app).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            $(#[$meta])*
+            async fn postgres() {
+                $crate::support::run($crate::support::Backend::Postgres, async |app| test(app).await).await;
+            }
+        }
+    )+};
+}
+pub(crate) use on_both;
+
+/// An exchange under test.
+pub struct TestApp {
+    pub app: AppState,
+    pub sandbox: Arc<Sandbox>,
+    pub clock: Clock,
+    pub router: Router,
+    pub backend: Backend,
+    /// Kept so that the database and the files live as long as the test.
+    pub home: database::Home,
+}
+
+/// Runs a test on a fresh exchange, then checks what every test must leave behind.
+pub async fn run(backend: Backend, test: impl AsyncFnOnce(&TestApp)) {
+    let Some(home) = database::Home::fresh(backend).await else { return };
+    let app = TestApp::start(home, |_| {}).await;
+    test(&app).await;
+    app.check_what_is_left().await;
+}
+
+impl TestApp {
+    /// Starts an exchange in `home`, with the configuration changed by `adjust`.
+    pub async fn start(home: database::Home, adjust: impl FnOnce(&mut Config)) -> Self {
+        let clock = Clock::manual(datetime!(2026-11-21 10:00:00 UTC));
+        let mut config = home.config();
+        adjust(&mut config);
+        let built = bootstrap::build(config, clock.clone()).await.expect("the exchange starts");
+        let router = torv::router::router(built.app.clone());
+        Self { app: built.app, sandbox: built.sandbox, clock, router, backend: home.backend, home }
+    }
+
+    /// A GET without credentials.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request("GET", path).send().await
+    }
+
+    /// A request to be filled in.
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(self.router.clone(), method, path)
+    }
+
+    /// Moves the clock; nothing else in the exchange does.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Runs background work until nothing is due.
+    pub async fn run_jobs(&self) {
+        torv::jobs::run_until_quiet(&self.app).await.expect("background work comes to an end");
+    }
+
+    /// What every test must leave behind, whatever it did.
+    async fn check_what_is_left(&self) {
+        self.run_jobs().await;
+    }
+}
