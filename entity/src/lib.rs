@@ -25,6 +25,7 @@ pub mod licence_document;
 pub mod listing;
 pub mod listing_audience;
 pub mod listing_facet;
+pub mod listing_price;
 pub mod membership;
 pub mod offer;
 pub mod order;

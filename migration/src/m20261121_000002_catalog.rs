@@ -19,13 +19,14 @@ impl MigrationTrait for Migration {
         listing(manager).await?;
         listing_audience(manager).await?;
         listing_facet(manager).await?;
+        listing_price(manager).await?;
         revision(manager).await?;
         file(manager).await?;
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in ["file", "revision", "listing_facet", "listing_audience", "listing"] {
+        for table in ["file", "revision", "listing_price", "listing_facet", "listing_audience", "listing"] {
             manager.drop_table(Table::drop().table(table).to_owned()).await?;
         }
         Ok(())
@@ -102,6 +103,22 @@ async fn listing_facet(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .foreign_key(ForeignKey::create().from("listing_facet", "listing_id").to("listing", "id"));
     manager.create_table(table).await?;
     manager.create_index(index("listing_facet", &["facet", "value"])).await?;
+    Ok(())
+}
+
+async fn listing_price(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let mut table = Table::create();
+    table
+        .table("listing_price")
+        .col(ColumnDef::new("offer_id").uuid().not_null())
+        .col(ColumnDef::new("listing_id").uuid().not_null())
+        .col(ColumnDef::new("currency").string_len(3).not_null())
+        .col(ColumnDef::new("price_minor").big_integer().not_null())
+        .primary_key(Index::create().col("offer_id"))
+        .foreign_key(ForeignKey::create().from("listing_price", "listing_id").to("listing", "id"));
+    manager.create_table(table).await?;
+    manager.create_index(index("listing_price", &["listing_id"])).await?;
+    manager.create_index(index("listing_price", &["currency", "price_minor"])).await?;
     Ok(())
 }
 

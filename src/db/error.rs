@@ -33,4 +33,3 @@ pub(super) fn is_retryable(error: &DbErr) -> bool {
     let sqlx::Error::Database(database) = inner.as_ref() else { return false };
     matches!(database.code().as_deref(), Some("5" | "517" | "40001" | "40P01"))
 }
-

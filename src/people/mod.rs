@@ -1,5 +1,8 @@
 //! Accounts, organisations, and the log of what they did.
 
+pub mod api_keys;
+pub mod audit;
+
 use crate::{
     auth::actor::{Actor, SignedIn},
     error::{Error, Result},
@@ -11,7 +14,10 @@ use crate::{
 ///
 /// # Errors
 /// `Unauthenticated` for credentials that don't hold; `NotFound` for an organisation that is not theirs.
-pub async fn identify_actor(_app: &AppState, _credential: Credential) -> Result<Actor> {
+pub async fn identify_actor(app: &AppState, credential: Credential) -> Result<Actor> {
+    if credential.secret.starts_with(api_keys::KEY_PREFIX) {
+        return api_keys::identify(app, &credential).await;
+    }
     Err(Error::unauthenticated("The token is not valid."))
 }
 
@@ -19,8 +25,8 @@ pub async fn identify_actor(_app: &AppState, _credential: Credential) -> Result<
 ///
 /// # Errors
 /// `Unauthenticated` for credentials that don't hold.
-pub async fn identify_visitor(_app: &AppState, _credential: Credential) -> Result<Option<Actor>> {
-    Err(Error::unauthenticated("The token is not valid."))
+pub async fn identify_visitor(app: &AppState, credential: Credential) -> Result<Option<Actor>> {
+    identify_actor(app, credential).await.map(Some)
 }
 
 /// Finds the person behind an access token; an API key is no person.

@@ -1,11 +1,13 @@
 //! What every test stands on: an exchange of its own on a fresh database, with a clock that only the
 //! test moves and no background work but what the test runs.
 
+mod actors;
 mod answer;
 mod database;
 
 use std::sync::Arc;
 
+pub use actors::{May, TestOrg};
 pub use answer::{Answer, Request};
 use axum::Router;
 pub use database::Backend;
