@@ -25,9 +25,7 @@ def listings(sources, folder):
 
 def ends(row):
     """Start and end of a segment as (lon, lat), rounded to about a decimetre."""
-    return tuple(
-        (round(float(row[f"POINT_{end}_LNG"]), 6), round(float(row[f"POINT_{end}_LAT"]), 6)) for end in (1, 2)
-    )
+    return tuple((round(float(row[f"POINT_{end}_LNG"]), 6), round(float(row[f"POINT_{end}_LAT"]), 6)) for end in (1, 2))
 
 
 def bounds(rows):

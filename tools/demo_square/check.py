@@ -42,7 +42,9 @@ ORIGINS = {
     "data/mobility/*": "CC-BY-4.0",
     "data/formosa/*": "OGDL-Taiwan-1.0",
 }
-CONTACT = re.compile(r"[\w.+-]+@[\w-]+\.\w+|(?<![\w%-])\(?0\d{1,3}\)?-\d{3,4}-\d{4}(?!\d)|(?<![\w%-])\(?0\d{1,2}\)?-\d{6,8}(?!\d)|\b09\d{2}-\d{6}\b")
+CONTACT = re.compile(
+    r"[\w.+-]+@[\w-]+\.\w+|(?<![\w%-])\(?0\d{1,3}\)?-\d{3,4}-\d{4}(?!\d)|(?<![\w%-])\(?0\d{1,2}\)?-\d{6,8}(?!\d)|\b09\d{2}-\d{6}\b"
+)
 
 
 def run(demo):
@@ -88,7 +90,10 @@ def _listing(entry, providers, faults):
         "personal_data": entry["personal_data"] == "none",
         "provider": entry["provider"] in providers,
         "languages": "en" in entry["summary"] and set(entry["title"]) | set(entry["summary"]) <= LANGUAGES,
-        "texts": all(text.strip() for text in [*entry["title"].values(), *entry["summary"].values(), *entry["use_cases"], *entry["tags"]]),
+        "texts": all(
+            text.strip()
+            for text in [*entry["title"].values(), *entry["summary"].values(), *entry["use_cases"], *entry["tags"]]
+        ),
         "title length": all(len(text) <= 120 for text in entry["title"].values()),
         "use cases": bool(entry["use_cases"]),
         "bbox": entry["bbox"] is None or _is_bbox(entry["bbox"]),
@@ -118,7 +123,9 @@ def _price(entry, title, provider, origins, faults):
         price, term = offer["price_minor"], offer.get("term_months", 1)
         if not isinstance(price, int) or price <= 0 or not isinstance(term, int) or not 1 <= term <= 36:
             faults.append(f"{title}: price or term")
-        if offer["kind"] not in ("one_off", "subscription") or (offer["kind"] == "subscription") != ("term_months" in offer):
+        if offer["kind"] not in ("one_off", "subscription") or (offer["kind"] == "subscription") != (
+            "term_months" in offer
+        ):
             faults.append(f"{title}: offer kind")
         if offer["currency"] not in CURRENCIES or offer["licence"]["commercial"] not in COMMERCIAL:
             faults.append(f"{title}: currency or commercial licence")

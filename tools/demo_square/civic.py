@@ -12,7 +12,7 @@ from .listing import listing
 KOBE = "CC-BY-SA-3.0"
 FEEDS = "CC0-1.0"
 LINES = {"kaigan": ("Kaigan line", "海岸線"), "seishin": ("Seishin-Yamate line", "西神・山手線")}
-SERVICES = {"w": ("weekdays", "平日", "weekday"), "h": ("weekends", "土休日", "weekend")}
+SERVICES = {"w": ("weekday", "平日"), "h": ("weekend", "土休日")}
 PREFECTURES = {
     "北海道": ("Hokkaido", "hokkaido"),
     "沖縄県": ("Okinawa", "okinawa"),
@@ -27,7 +27,9 @@ PREFECTURES = {
     "兵庫県": ("Hyogo", "hyogo"),
     "新潟県": ("Niigata", "niigata"),
 }
-STOP_TIMES = [(column, pa.string()) for column in ("trip_id", "arrival_time", "departure_time", "stop_id", "stop_sequence")]
+STOP_TIMES = [
+    (column, pa.string()) for column in ("trip_id", "arrival_time", "departure_time", "stop_id", "stop_sequence")
+]
 VALID = ("2017-08-16", "2017-11-17")
 
 
@@ -57,7 +59,10 @@ def _network(sources, folder):
     files = [folder.text(f"kobe/{name}", _gtfs(sources.kobe[name])) for name in tables]
     return listing(
         "civic",
-        {"en": "Kobe subway network in GTFS: routes, stops and calendar", "ja": "神戸市営地下鉄のGTFS(路線・駅・運行日)"},
+        {
+            "en": "Kobe subway network in GTFS: routes, stops and calendar",
+            "ja": "神戸市営地下鉄のGTFS(路線・駅・運行日)",
+        },
         {
             "en": "The five small GTFS tables of the two municipal subway lines: operator, calendar, feed facts, routes and "
             f"{len(sources.kobe['stops.txt'])} stops. Join them with the timetables listed separately.",
@@ -86,7 +91,7 @@ def _stations(sources, folder):
         "civic",
         {"en": "Kobe subway stations on the map", "ja": "神戸市営地下鉄の駅位置"},
         {
-            "en": f"{len(stations)} subway stations as points, {accessible} of them marked as accessible by wheelchair.",
+            "en": f"{len(stations)} subway stations as points, {'all' if accessible == len(stations) else accessible} of them marked as accessible by wheelchair.",
             "ja": f"地下鉄{len(stations)}駅の位置(GeoJSON)。うち{accessible}駅が車いす対応。",
         },
         "transport",
@@ -101,22 +106,28 @@ def _stations(sources, folder):
 
 def _timetable(sources, folder, route, service):
     english, japanese = LINES[route]
-    days, days_ja, slug = SERVICES[service]
+    days, days_ja = SERVICES[service]
     trips = [row for row in sources.kobe["trips.txt"] if (row["route_id"], row["service_id"]) == (route, service)]
     wanted = {row["trip_id"] for row in trips}
     times = [row for row in sources.kobe["stop_times.txt"] if row["trip_id"] in wanted]
     first, last = min(row["departure_time"] for row in times), max(row["departure_time"] for row in times)
-    stem = f"kobe/{route}-{slug}"
+    stem = f"kobe/{route}-{days}"
     if route == "kaigan":
         files = [folder.text(f"{stem}/trips.txt", _gtfs(trips)), folder.text(f"{stem}/stop_times.txt", _gtfs(times))]
     else:
         # The long line's table is four times the size as text; the columns stay those of GTFS.
-        files = [folder.text(f"{stem}/trips.txt", _gtfs(trips)), folder.parquet(f"{stem}/stop_times.parquet", times, STOP_TIMES)]
+        files = [
+            folder.text(f"{stem}/trips.txt", _gtfs(trips)),
+            folder.parquet(f"{stem}/stop_times.parquet", times, STOP_TIMES),
+        ]
     return listing(
         "civic",
-        {"en": f"Kobe subway {english}: {days} timetable 2017", "ja": f"神戸市営地下鉄 {japanese} 時刻表({days_ja}・2017年)"},
         {
-            "en": f"{len(trips)} trips with {len(times):,} departures on {days}, from {first[:5]} to {last[:5]}, as GTFS trips and stop times.",
+            "en": f"Kobe subway {english}: {days} timetable 2017",
+            "ja": f"神戸市営地下鉄 {japanese} 時刻表({days_ja}・2017年)",
+        },
+        {
+            "en": f"{len(trips)} trips with {len(times):,} departures on {days}s, from {first[:5]} to {last[:5]}, as GTFS trips and stop times.",
             "ja": f"{days_ja}の{len(trips)}本、{len(times):,}発着を収めたGTFS(trips、stop_times)。",
         },
         "transport",
@@ -138,7 +149,7 @@ def _prefecture(sources, folder, prefecture, name, slug):
         "civic",
         {"en": f"Bus timetable feeds of {name}", "ja": f"{prefecture}の標準的なバス情報(GTFS)一覧"},
         {
-            "en": f"{len(rows)} open GTFS feeds of bus and ferry operators in {name} with download address and terms; {shared} are "
+            "en": f"{len(rows)} open GTFS feeds of bus and ferry operators in {name} with download address and terms; {'all' if shared == len(rows) else shared} are "
             f"under {licence}. Last change {newest[:4]}-{newest[4:6]}-{newest[6:]}.",
             "ja": f"{prefecture}で公開されているGTFSフィード{len(rows)}件の配布先と利用条件。{licence}が{shared}件。",
         },

@@ -9,8 +9,8 @@ import pyarrow as pa
 from .files import bbox, cell, line
 from .grid import count_cells, hull_km2, metres
 from .listing import listing, one_off, subscription
-from .taiwan import AGENCY, CONTACT, MUNICIPAL, TITLE, usage_row
 from .sources import count
+from .taiwan import AGENCY, CONTACT, MUNICIPAL, TITLE, usage_row
 
 YEARS = ("2012-01-01", "2018-07-31")
 
@@ -33,7 +33,9 @@ def listings(sources, folder):
 
 
 def _entry(title, summary, theme, tags, files, place, use_cases, offers, **more):
-    return listing("formosa", title, summary, theme, tags, files, place=place, use_cases=use_cases, offers=offers, **more)
+    return listing(
+        "formosa", title, summary, theme, tags, files, place=place, use_cases=use_cases, offers=offers, **more
+    )
 
 
 def _ranking(folder, usage):
@@ -71,7 +73,12 @@ def _ranking(folder, usage):
 
 def _top(folder, usage):
     rows = sorted(usage, key=lambda row: (-(row["downloads"] or 0), row["agency"], row["title"]))[:1000]
-    rows = [{"rank": rank} | row | {"downloads_per_view": round((row["downloads"] or 0) / row["views"], 3) if row["views"] else ""} for rank, row in enumerate(rows, 1)]
+    rows = [
+        {"rank": rank}
+        | row
+        | {"downloads_per_view": round((row["downloads"] or 0) / row["views"], 3) if row["views"] else ""}
+        for rank, row in enumerate(rows, 1)
+    ]
     share = sum(row["downloads"] for row in rows) / sum(row["downloads"] or 0 for row in usage)
     return _entry(
         {"en": "The 1,000 most downloaded public datasets of Taiwan", "zh-Hant": "臺灣下載次數最多的一千個資料集"},
@@ -113,7 +120,10 @@ def _harmonised(folder, catalogue):
     portals = len({row["municipality"] for row in catalogue})
     counted = sum(row["downloads"] is not None for row in catalogue)
     return _entry(
-        {"en": f"One catalogue out of {portals} Taiwanese city portals", "zh-Hant": f"{portals} 縣市開放資料目錄整合版"},
+        {
+            "en": f"One catalogue out of {portals} Taiwanese city and county portals",
+            "zh-Hant": f"{portals} 縣市開放資料目錄整合版",
+        },
         {
             "en": f"{len(catalogue):,} entries from {portals} portals with differing field sets brought to six common columns; "
             f"{counted:,} have a download count.",
@@ -161,7 +171,9 @@ def _shared_titles(folder, catalogue):
 
 def _bare(title):
     """A title without place, year, month and file suffix, so that equal topics meet."""
-    names = "|".join(sorted({row[3] for row in MUNICIPAL} | {"台北市", "台中市", "台南市", "宜蘭縣"}, key=len, reverse=True))
+    names = "|".join(
+        sorted({row[3] for row in MUNICIPAL} | {"台北市", "台中市", "台南市", "宜蘭縣"}, key=len, reverse=True)
+    )
     title = re.sub(rf"({names})(政府)?", "", title)
     title = re.sub(r"\d+年(度)?|\d+月(份)?|民國|[(\uff08].*?[)\uff09]|\.\w{3,4}$", "", title)
     return re.sub(r"[\s\-_/\u3001,\uff0c]+", "", title)
@@ -176,7 +188,10 @@ def _density(folder, stations):
     cells = [cell(*corners, {"docks": number}) for corners, number in count_cells(positions, 500)]
     busiest = max(feature["properties"]["docks"] for feature in cells)
     return _entry(
-        {"en": "Bicycle dock density grid, Taipei and New Taipei, 500 m", "zh-Hant": "雙北公共自行車站點密度網格(500 公尺)"},
+        {
+            "en": "Bicycle dock density grid, Taipei and New Taipei, 500 m",
+            "zh-Hant": "雙北公共自行車站點密度網格(500 公尺)",
+        },
         {
             "en": f"{len(stations):,} docks counted into {len(cells):,} occupied squares of 500 m; the densest holds {busiest}.",
             "zh-Hant": f"將 {len(stations):,} 個站點計入 {len(cells):,} 個 500 公尺網格,最密的一格有 {busiest} 站。",
@@ -196,8 +211,15 @@ def _nearest(stations):
     for row in stations:
         here = (row["lon"], row["lat"])
         # Two hundredths of a degree is over two kilometres; farther docks matter only when none is nearer.
-        close = [other for other in stations if other is not row and abs(other["lat"] - row["lat"]) < 0.02 and abs(other["lon"] - row["lon"]) < 0.02]
-        other = min(close or [other for other in stations if other is not row], key=lambda other: metres(here, (other["lon"], other["lat"])))
+        close = [
+            other
+            for other in stations
+            if other is not row and abs(other["lat"] - row["lat"]) < 0.02 and abs(other["lon"] - row["lon"]) < 0.02
+        ]
+        other = min(
+            close or [other for other in stations if other is not row],
+            key=lambda other: metres(here, (other["lon"], other["lat"])),
+        )
         yield row, other, metres(here, (other["lon"], other["lat"]))
 
 
@@ -246,10 +268,13 @@ def _district_rows(stations):
 def _districts(folder, stations):
     rows = sorted(_district_rows(stations), key=lambda row: -row["docks"])
     return _entry(
-        {"en": "Bicycle sharing league table, 39 districts of greater Taipei", "zh-Hant": f"雙北 {len(rows)} 區公共自行車服務比較"},
         {
-            "en": f"Docks, area served, docks per square kilometre and typical walking gap of {len(rows)} districts side by side.",
-            "zh-Hant": f"{len(rows)} 個行政區的站點數、服務面積、每平方公里站數與典型步行間距。",
+            "en": "Bicycle sharing league table, 38 districts and a campus of greater Taipei",
+            "zh-Hant": f"雙北 {len(rows) - 1} 區與臺大校區公共自行車服務比較",
+        },
+        {
+            "en": f"Docks, area served, docks per square kilometre and typical walking gap of {len(rows) - 1} districts and the NTU campus side by side.",
+            "zh-Hant": f"{len(rows) - 1} 個行政區與臺大校區的站點數、服務面積、每平方公里站數與典型步行間距。",
         },
         "transport",
         ["bicycles", "districts", "comparison"],
@@ -293,7 +318,14 @@ def _calendar(folder, usage):
         downloads[month] += row["downloads"] or 0
     so_far = dict(zip(sorted(months), accumulate(months[month] for month in sorted(months))))
     rows = [
-        {"month": month, "year": month[:4], "datasets": number, "datasets_so_far": so_far[month], "agencies": len(agencies[month]), "downloads_by_2018_07": downloads[month]}
+        {
+            "month": month,
+            "year": month[:4],
+            "datasets": number,
+            "datasets_so_far": so_far[month],
+            "agencies": len(agencies[month]),
+            "downloads_by_2018_07": downloads[month],
+        }
         for month, number in sorted(months.items())
     ]
     peak = max(rows, key=lambda row: row["datasets"])

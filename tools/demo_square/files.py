@@ -92,6 +92,9 @@ def _feature(kind, coordinates, properties):
 
 
 def bbox(positions):
-    """[min_lon, min_lat, max_lon, max_lat] of (lon, lat) pairs, rounded outwards-safe to 5 digits."""
+    """[min_lon, min_lat, max_lon, max_lat] of (lon, lat) pairs, to five digits (about a metre)."""
     lons, lats = zip(*positions)
-    return [round(min(lons), 5), round(min(lats), 5), round(max(lons), 5), round(max(lats), 5)]
+    # A single place gets a box of about a hundred metres: a box without area is refused in many tools.
+    margin = 0.0005 if len(set(positions)) == 1 else 0.0
+    corners = (min(lons) - margin, min(lats) - margin, max(lons) + margin, max(lats) + margin)
+    return [round(degrees, 5) for degrees in corners]

@@ -59,9 +59,9 @@ def _day(sources, folder, day):
         "fukui",
         {"en": f"River levels in Fukui, {number} August 2021", "ja": f"福井県の河川水位 2021年8月{number}日"},
         {
-            "en": f"{len(rows):,} ten-minute readings from {len({row['id'] for row in rows})} gauges as published, among them "
+            "en": f"{len(rows):,} readings, most of them ten minutes apart, from {len({row['id'] for row in rows})} gauges as published, among them "
             f"{missing} marked as missing.",
-            "ja": f"県内{len({row['id'] for row in rows})}観測所の10分ごとの河川水位{len(rows):,}件。欠測{missing}件を含む公開時のままのデータ。",
+            "ja": f"県内{len({row['id'] for row in rows})}観測所の主に10分ごとの河川水位{len(rows):,}件。欠測{missing}件を含む公開時のままのデータ。",
         },
         "environment",
         ["rivers", "water level", "flood", "sensors"],
@@ -123,9 +123,9 @@ def _river(sources, folder, river, name, slug):
         "fukui",
         {"en": f"{name} river levels, 14–20 August 2021", "ja": f"{river}の水位 2021年8月14日〜20日"},
         {
-            "en": f"One week of ten-minute levels at the {len(sensors)} gauges along the {name} river, {len(rows):,} readings "
-            "through the rise and fall of the flood.",
-            "ja": f"{river}の{len(sensors)}観測所における1週間の10分水位、{len(rows):,}件。増水から減水までを含む。",
+            "en": f"Levels at the {len(sensors)} gauges along the {name} river, every ten minutes or every hour, {len(rows):,} readings "
+            "of the rainy week of August 2021.",
+            "ja": f"{river}の{len(sensors)}観測所における1週間の水位(10分または1時間ごと)、{len(rows):,}件。2021年8月の大雨時の記録。",
         },
         "environment",
         ["rivers", "water level", "flood", slug],
@@ -144,11 +144,12 @@ def _station(sources, folder, sensor_id, name, slug):
     top = _highest(rows)
     watch = f", {sensor['はん濫注意水位']} m being the flood-watch level" if sensor["はん濫注意水位"] else ""
     river = RIVERS[sensor["河川名"]][0]
+    gauge = sensor["観測所名"].split("-")[0]
     return listing(
         "fukui",
         {
             "en": f"{name} gauge on the {river} river, 14–20 August 2021",
-            "ja": f"{sensor['河川名']} {sensor['観測所名']}観測所の水位 2021年8月14日〜20日",
+            "ja": f"{sensor['河川名']} {gauge}観測所の水位 2021年8月14日〜20日",
         },
         {
             "en": f"{len(rows)} readings at one gauge; the week's highest was {top['河川水位']} m at {top['日時'].replace('T', ' ')}{watch}.",
@@ -156,8 +157,8 @@ def _station(sources, folder, sensor_id, name, slug):
         },
         "environment",
         ["rivers", "water level", "gauge", slug],
-        [folder.csv(f"fukui/gauge-{slug}.csv", rows, encoding="cp932", name=f"{sensor['観測所名']}.csv")],
-        place=sensor["所在地"],
+        [folder.csv(f"fukui/gauge-{slug}.csv", rows, encoding="cp932", name=f"{gauge}.csv")],
+        place=f"{name}, Fukui",
         bbox=_positions([sensor]),
         temporal=WEEK,
         use_cases=[f"Show the hydrograph at {name} on a local page"],

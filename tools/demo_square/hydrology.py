@@ -39,7 +39,9 @@ def clean_series(sources):
             level = level_m(row["河川水位"])
             if level is not None:
                 series[row["id"]][_time(row["日時"])] = level
-    return {sensor: sorted(readings.items()) for sensor, readings in sorted(series.items(), key=lambda item: int(item[0]))}
+    return {
+        sensor: sorted(readings.items()) for sensor, readings in sorted(series.items(), key=lambda item: int(item[0]))
+    }
 
 
 def _time(text):
@@ -96,9 +98,9 @@ def _cleaned(folder, gauges, series):
         gauges,
         {"en": "Fukui river levels, cleaned and positioned", "ja": "福井県河川水位(整備済み・位置付き)"},
         {
-            "en": f"{len(rows):,} ten-minute levels of {len(series)} gauges in one table: times in a real time zone instead of 24:00, "
+            "en": f"{len(rows):,} levels of {len(series)} gauges in one table: times in a real time zone instead of 24:00, "
             "missing marks removed, every row with river and position. Later floods follow to subscribers.",
-            "ja": f"{len(series)}観測所、{len(rows):,}件の10分水位。24時表記や欠測記号を整え、河川名と座標を付与した。",
+            "ja": f"{len(series)}観測所、{len(rows):,}件の水位。24時表記や欠測記号を整え、河川名と座標を付与した。",
         },
         [folder.parquet("hydro/levels-clean.parquet", rows, CLEAN_SCHEMA)],
         ["Train a flood model without a week of cleaning", "Feed a digital twin of the basin"],
@@ -134,11 +136,17 @@ def _hourly(folder, gauges, series):
                 "mean_m": round(sum(levels) / len(levels), 3), "max_m": max(levels),
                 "rise_m_per_h": round((levels[-1] - levels[0]) * 60 / minutes, 3) if minutes else None,
             })  # fmt: skip
-    steepest = max((row for row in rows if row["rise_m_per_h"] is not None and row["readings"] >= 4), key=lambda row: row["rise_m_per_h"])
+    steepest = max(
+        (row for row in rows if row["rise_m_per_h"] is not None and row["readings"] >= 4),
+        key=lambda row: row["rise_m_per_h"],
+    )
     gauge = gauges[str(steepest["gauge_id"])]
     return _entry(
         gauges,
-        {"en": "Hourly river levels and rates of rise, Fukui flood 2021", "ja": "福井県 時間水位と上昇速度(2021年8月出水)"},
+        {
+            "en": "Hourly river levels and rates of rise, Fukui flood 2021",
+            "ja": "福井県 時間水位と上昇速度(2021年8月出水)",
+        },
         {
             "en": f"Lowest, mean and highest level and the rate of rise for {len(rows):,} gauge-hours. The steepest full hour rose "
             f"{steepest['rise_m_per_h']:.2f} m/h at gauge {gauge['観測所名']}.",
@@ -161,7 +169,7 @@ def _stages(folder, gauges, series):
         gauge, start = gauges[sensor], None
         if not any(gauge[name] for name in THRESHOLDS):
             continue
-        for position, (time, level) in enumerate(readings):
+        for time, level in readings:
             stage = _stage(gauge, level)
             if start and stage != start[1]:
                 rows.append(_spell(gauges, sensor, start, time))
@@ -209,7 +217,10 @@ def _rises(folder, gauges, series):
     rivers = len({row["river"] for row in rows})
     return _entry(
         gauges,
-        {"en": "Catalogue of river rises over 30 cm, Fukui 2021", "ja": "30cm以上の水位上昇イベント集(福井県 2021年8月)"},
+        {
+            "en": "Catalogue of river rises over 30 cm, Fukui 2021",
+            "ja": "30cm以上の水位上昇イベント集(福井県 2021年8月)",
+        },
         {
             "en": f"{len(rows)} separate rises on {rivers} rivers with start, crest, height, duration and mean rate, found by one "
             "published rule: 30 cm up without falling back more than 5 cm.",
@@ -233,6 +244,8 @@ def _close(rows, gauges, sensor, low, high):
 def _crests(folder, gauges, series):
     features = []
     for sensor, readings in series.items():
+        if len(readings) < 24:
+            continue
         gauge = gauges[sensor]
         time, level = max(readings, key=lambda reading: (reading[1], -reading[0].timestamp()))
         base = min(value for _, value in readings)
@@ -246,7 +259,7 @@ def _crests(folder, gauges, series):
         gauges,
         {"en": "Flood crests by gauge and river, Fukui 2021", "ja": "観測所別の最高水位と発生時刻(福井県 2021年8月)"},
         {
-            "en": f"Height and time of the week's crest at {len(features)} gauges, sorted along each river so that the wave can be "
+            "en": f"Height and time of the week's crest at {len(features)} gauges, sorted by time along each river so that the wave can be "
             f"followed downstream; the widest swing was {widest:.2f} m.",
             "ja": f"{len(features)}観測所の最高水位と時刻を河川ごとに整理し、洪水波の流下を追えるようにした。",
         },
@@ -285,7 +298,13 @@ def _steadiness(readings):
     """Gaps, flat lines and jumps of one series; empty where fewer than two readings make it meaningless."""
     steps = list(zip(readings, readings[1:]))
     if not steps:
-        return {"usable": len(readings), "median_gap_min": "", "longest_gap_min": "", "longest_flat_min": "", "largest_step_m": ""}
+        return {
+            "usable": len(readings),
+            "median_gap_min": "",
+            "longest_gap_min": "",
+            "longest_flat_min": "",
+            "largest_step_m": "",
+        }
     gaps = sorted(int((later[0] - earlier[0]).total_seconds() // 60) for earlier, later in steps)
     flat = longest = timedelta()
     for earlier, later in steps:
@@ -305,17 +324,20 @@ def _quality(sources, folder, gauges, series):
             published[row["id"]] += 1
             missing[row["id"]] += level_m(row["河川水位"]) is None
     rows = [
-        _who(gauges, sensor) | {"published": published[sensor], "missing": missing[sensor]} | _steadiness(series.get(sensor, []))
+        _who(gauges, sensor)
+        | {"published": published[sensor], "missing": missing[sensor]}
+        | _steadiness(series.get(sensor, []))
         for sensor in gauges
     ]
-    gappy = sum(row["longest_gap_min"] == "" or row["longest_gap_min"] > 180 for row in rows)
+    marked = sum(row["missing"] > 0 for row in rows)
+    still = sum(row["longest_flat_min"] != "" and row["longest_flat_min"] >= 24 * 60 for row in rows)
     return _entry(
         gauges,
         {"en": "Gauge reliability report, Fukui rivers", "ja": "水位観測所の信頼性レポート(福井県)"},
         {
-            "en": f"Missing marks, longest gap, longest flat line and largest jump of {len(rows)} gauges in flood week; {gappy} were "
-            "silent for more than three hours at least once.",
-            "ja": f"出水期間中の{len(rows)}観測所の欠測、最長空白、最長一定値、最大変化量。{gappy}観測所で3時間超の空白があった。",
+            "en": f"Missing marks, longest gap, longest flat line and largest jump of {len(rows)} gauges in flood week; {marked} sent missing "
+            f"marks and {still} showed one and the same level for a day or longer.",
+            "ja": f"出水期間中の{len(rows)}観測所の欠測、最長空白、最長一定値、最大変化量。{marked}観測所に欠測、{still}観測所に24時間以上の一定値があった。",
         },
         [folder.csv("hydro/reliability.csv", rows, encoding="cp932", name="観測所信頼性.csv")],
         ["Decide which gauges a warning service may lean on"],
@@ -369,7 +391,10 @@ def _sample(folder, gauges, series):
     ]
     return _entry(
         gauges,
-        {"en": "Sample: cleaned river levels of three gauges, 15 August 2021", "ja": "見本:整備済み水位 3観測所・2021年8月15日"},
+        {
+            "en": "Sample: cleaned river levels of three gauges, 15 August 2021",
+            "ja": "見本:整備済み水位 3観測所・2021年8月15日",
+        },
         {
             "en": f"{len(rows)} rows of the cleaned series, free of charge, so that time stamps and columns can be checked first.",
             "ja": f"整備済みデータの無償見本{len(rows)}行。時刻表記と列構成を購入前に確認できる。",

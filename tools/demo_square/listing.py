@@ -71,5 +71,5 @@ def _typeset(texts):
 
 
 def _widen(text, language):
-    text = re.sub(r",(?!\d{3})", COMMAS[language], text)
+    text = re.sub(r"(?<!\d),|,(?!\d{3}(?!\d))", COMMAS[language], text)
     return re.sub(r"[();]|:(?!\d\d)", lambda match: match.group().translate(WIDE), text)

@@ -44,14 +44,27 @@ def _observed(row, report):
         "observed_at": report["TIMESTAMP"] if report else None,
         "vehicles": seen,
         "observed_s": int(report["medianMeasuredTime"]) if seen else None,
-        "delay_ratio": round(int(report["medianMeasuredTime"]) / max(int(row["DURATION_IN_SEC"]), 1), 2) if seen else None,
+        "delay_ratio": round(int(report["medianMeasuredTime"]) / max(int(row["DURATION_IN_SEC"]), 1), 2)
+        if seen
+        else None,
     }
     return feature
 
 
 def _joined(folder, routes, reports):
     features = [_observed(row, reports.get(row["REPORT_ID"])) for row in routes]
-    keep = ("report_id", "name", "road_type", "distance_m", "reference_s", "reference_kmh", "observed_at", "vehicles", "observed_s", "delay_ratio")
+    keep = (
+        "report_id",
+        "name",
+        "road_type",
+        "distance_m",
+        "reference_s",
+        "reference_kmh",
+        "observed_at",
+        "vehicles",
+        "observed_s",
+        "delay_ratio",
+    )
     for feature in features:
         feature["properties"] = {key: feature["properties"][key] for key in keep}
     return _entry(
@@ -134,7 +147,11 @@ def _matrix(folder, routes):
     rows = []
     for start in busiest:
         best = _reach(start, neighbours)
-        rows += [{"from_node": start, "to_node": end, "reference_s": best[end]} for end in busiest if end != start and end in best]
+        rows += [
+            {"from_node": start, "to_node": end, "reference_s": best[end]}
+            for end in busiest
+            if end != start and end in best
+        ]
     pairs = len(busiest) * (len(busiest) - 1)
     return _entry(
         routes,
@@ -158,7 +175,9 @@ def _speeds(folder, routes):
             groups[(row["POINT_1_POSTAL_CODE"], row["POINT_1_CITY"], row["ROAD_TYPE"])].append(row)
     rows = []
     for (code, city, kind), part in sorted(groups.items()):
-        distance, seconds = (sum(int(row[column]) for row in part) for column in ("DISTANCE_IN_METERS", "DURATION_IN_SEC"))
+        distance, seconds = (
+            sum(int(row[column]) for row in part) for column in ("DISTANCE_IN_METERS", "DURATION_IN_SEC")
+        )
         speeds = sorted(int(row["NDT_IN_KMH"]) for row in part)
         rows.append({
             "postal_code": code, "city": city, "road_type": kind, "segments": len(part), "length_m": distance,
@@ -166,7 +185,10 @@ def _speeds(folder, routes):
         })  # fmt: skip
     return _entry(
         routes,
-        {"en": "Reference speed profile by postal district, Aarhus", "da": "Referencehastighed pr. postdistrikt i Aarhus"},
+        {
+            "en": "Reference speed profile by postal district, Aarhus",
+            "da": "Referencehastighed pr. postdistrikt i Aarhus",
+        },
         {
             "en": f"Length-weighted mean, median and extreme reference speeds for {len(rows)} combinations of district and road class.",
             "da": f"Længdevægtet middel, median og yderpunkter for {len(rows)} kombinationer af distrikt og vejtype.",
@@ -191,10 +213,13 @@ def _directions(folder, routes):
     rows.sort(key=lambda row: (-abs(row["difference_s"]), row["site_a"], row["site_b"]))
     return _entry(
         routes,
-        {"en": "There and back: direction asymmetry on Aarhus roads", "da": "Frem og tilbage: forskel på retninger i Aarhus"},
+        {
+            "en": "There and back: direction asymmetry on Aarhus roads",
+            "da": "Frem og tilbage: forskel på retninger i Aarhus",
+        },
         {
             "en": f"{len(rows)} pairs of sites measured both ways, sorted by how much longer one direction takes; the largest "
-            f"difference is {abs(rows[0]['difference_s'])} seconds.",
+            f"difference, {abs(rows[0]['difference_s'])} seconds over equal lengths, is a reference time to question.",
             "da": f"{len(rows)} strækninger målt i begge retninger, sorteret efter forskellen i tid.",
         },
         [folder.csv("mobility/directions.csv", rows, encoding="utf-8-sig")],
@@ -275,7 +300,7 @@ def _endpoints(sources, folder):
         {"en": "Nordic data endpoints directory", "da": "Nordiske dataendepunkter"},
         {
             "en": f"{len(rows):,} machine addresses of {len({row['portal'] for row in rows})} portals in Denmark, Norway, Sweden, Finland "
-            "and Iceland, flattened to one row per endpoint, without repeats, and sorted by protocol family.",
+            "and Iceland, flattened to one row per endpoint, without repeats.",
             "da": f"{len(rows)} maskinadresser på dataportaler i Danmark, Norge, Sverige, Finland og Island, én række pr. endepunkt.",
         },
         "government",
@@ -293,12 +318,19 @@ def _sample(folder, routes, reports):
     rows = [row for row in routes if int(reports.get(row["REPORT_ID"], {"vehicleCount": 0})["vehicleCount"])]
     return _entry(
         rows,
-        {"en": "Sample: Aarhus segments that counted vehicles", "da": "Prøve: strækninger i Aarhus med talte køretøjer"},
+        {
+            "en": "Sample: Aarhus segments that counted vehicles",
+            "da": "Prøve: strækninger i Aarhus med talte køretøjer",
+        },
         {
             "en": f"The {len(rows)} segments of the joined travel times whose last report saw traffic, free of charge.",
             "da": f"De {len(rows)} strækninger i det koblede datasæt, hvor seneste måling så trafik. Gratis prøve.",
         },
-        [folder.geojson("mobility/sample-travel-times.geojson", [_observed(row, reports[row["REPORT_ID"]]) for row in rows])],
+        [
+            folder.geojson(
+                "mobility/sample-travel-times.geojson", [_observed(row, reports[row["REPORT_ID"]]) for row in rows]
+            )
+        ],
         ["Check the columns before subscribing"],
         [{"kind": "free"}],
         ["sample"],

@@ -13,9 +13,21 @@ AS_OF = ("2026-08-22", "2026-08-22")
 SLICES = [
     ("denmark", "DK", None, "Denmark", {"en": "Data portals of Denmark", "da": "Dataportaler i Danmark"}),
     ("norway", "NO", None, "Norway", {"en": "Data portals of Norway", "da": "Dataportaler i Norge"}),
-    ("sweden", "SE", "Open data portal", "Sweden", {"en": "Open data portals of Sweden", "da": "Åbne dataportaler i Sverige"}),
+    (
+        "sweden",
+        "SE",
+        "Open data portal",
+        "Sweden",
+        {"en": "Open data portals of Sweden", "da": "Åbne dataportaler i Sverige"},
+    ),
     ("finland", "FI", None, "Finland", {"en": "Data portals of Finland", "da": "Dataportaler i Finland"}),
-    ("japan", "JP", "Open data portal", "Japan", {"en": "Open data portals of Japan", "ja": "日本のオープンデータポータル"}),
+    (
+        "japan",
+        "JP",
+        "Open data portal",
+        "Japan",
+        {"en": "Open data portals of Japan", "ja": "日本のオープンデータポータル"},
+    ),
     ("taiwan", "TW", None, "Taiwan", {"en": "Data portals of Taiwan", "zh-Hant": "臺灣的資料平臺"}),
     ("korea", "KR", None, "South Korea", {"en": "Data portals of South Korea", "ja": "韓国のデータポータル"}),
     ("canada", "CA", "ckan", "Canada", {"en": "CKAN portals of Canada", "zh-Hant": "加拿大的 CKAN 平臺"}),
@@ -45,14 +57,20 @@ def _country(sources, folder, slug, country, kind, place, title):
     with_address = sum(bool(row["endpoints"]) for row in rows)
     facts = {
         "en": f"{len(rows)} portals as of August 2026 with owner, software and machine addresses; {with_address} offer at least "
-        f"one endpoint, and the commonest owner is {owner.lower()} ({owned}).",
+        f"one endpoint, and the most frequent kind of owner is “{owner}” ({owned}).",
     }
     if "da" in title:
-        facts["da"] = f"{len(rows)} portaler pr. august 2026 med ejer, software og maskinadresser; {with_address} har mindst ét endepunkt."
+        facts["da"] = (
+            f"{len(rows)} portaler pr. august 2026 med ejer, software og maskinadresser; {with_address} har mindst ét endepunkt."
+        )
     if "ja" in title:
-        facts["ja"] = f"2026年8月時点の{len(rows)}サイト。運営者、ソフトウェア、APIの所在を収録し、{with_address}件に機械可読の接続先がある。"
+        facts["ja"] = (
+            f"2026年8月時点の{len(rows)}サイト。運営者、ソフトウェア、APIの所在を収録し、{with_address}件に機械可読の接続先がある。"
+        )
     if "zh-Hant" in title:
-        facts["zh-Hant"] = f"2026 年 8 月共 {len(rows)} 個平臺的擁有者、軟體與介接位址,其中 {with_address} 個至少有一個端點。"
+        facts["zh-Hant"] = (
+            f"2026 年 8 月共 {len(rows)} 個平臺的擁有者、軟體與介接位址,其中 {with_address} 個至少有一個端點。"
+        )
     return listing(
         "cartographer",
         title,

@@ -47,7 +47,7 @@ def listings(sources, folder):
 def _district(sources, folder, district, name, slug, city):
     stations = [row for row in sources.stations if row["district"] == district]
     campus = district == "臺大公館校區"
-    where = name if campus else f"{name} district"
+    where = f"on {name}" if campus else f"in {name} district"
     files = [
         folder.geojson(f"taipei/youbike-{slug}.geojson", [_dock(row) for row in stations]),
         _table(folder, f"taipei/youbike-{slug}.csv", stations, f"{district}YouBike站點.csv"),
@@ -55,9 +55,9 @@ def _district(sources, folder, district, name, slug, city):
     northmost = max(stations, key=lambda row: row["lat"])["station"]
     return listing(
         "taipei",
-        {"en": f"YouBike stations in {where}, {city}", "zh-Hant": f"{stations[0]['city']}{district} YouBike 站點"},
+        {"en": f"YouBike stations {where}, {city}", "zh-Hant": f"{stations[0]['city']}{district} YouBike 站點"},
         {
-            "en": f"Name and position of the {len(stations)} bicycle-sharing docks in {where}, {city}, as points on a map "
+            "en": f"Name and position of the {len(stations)} bicycle-sharing docks {where}, {city}, as points on a map "
             f"and as a table. The northernmost is {northmost}.",
             "zh-Hant": f"{stations[0]['city']}{district}共 {len(stations)} 個公共自行車站點的站名與經緯度,提供地圖點位與表格兩種格式。",
         },
@@ -68,7 +68,7 @@ def _district(sources, folder, district, name, slug, city):
         bbox=bbox([(row["lon"], row["lat"]) for row in stations]),
         update_frequency="irregular",
         use_cases=[
-            f"Plan where new docks are missing in {where}",
+            f"Plan where new docks are missing {where}",
             "Add bicycle sharing to a door-to-door journey planner",
         ],
         licence=LICENCE,
