@@ -72,9 +72,8 @@ def _parties(square, providers, faults):
     counts = Counter(is_paid(entry) for entry in square["listings"])
     if (counts[False], counts[True]) != (FREE, PAID) or len(square["listings"]) != LISTINGS:
         faults.append(f"{counts[False]} free and {counts[True]} paid listings, not {FREE} and {PAID}")
-    for language in ("en",):
-        titles = Counter(entry["title"][language] for entry in square["listings"])
-        faults += [f"title twice: {title}" for title, number in titles.items() if number > 1]
+    titles = Counter(entry["title"]["en"] for entry in square["listings"])
+    faults += [f"title twice: {title}" for title, number in titles.items() if number > 1]
 
 
 def is_paid(entry):
@@ -95,6 +94,7 @@ def _listing(entry, providers, faults):
             for text in [*entry["title"].values(), *entry["summary"].values(), *entry["use_cases"], *entry["tags"]]
         ),
         "title length": all(len(text) <= 120 for text in entry["title"].values()),
+        "credit": entry["licence"] == "CC0-1.0" or " Source: " in entry["summary"]["en"],
         "use cases": bool(entry["use_cases"]),
         "bbox": entry["bbox"] is None or _is_bbox(entry["bbox"]),
         "temporal": entry["temporal"] is None
@@ -196,10 +196,12 @@ def _decode(raw):
 
 
 def _try(raw, codec):
+    """The text, or None where bytes are invalid or fall into the code page's private-use area."""
     try:
-        return raw.decode(codec)
+        text = raw.decode(codec)
     except UnicodeDecodeError:
         return None
+    return None if re.search("[\ue000-\uf8ff]", text) else text
 
 
 def _halfwidth(text):
