@@ -16,6 +16,7 @@ use crate::{
     delivery::Files,
     error::{Error, Result},
     jobs,
+    ledger::KnownAccounts,
     state::{AppState, Parts},
 };
 
@@ -41,7 +42,16 @@ pub async fn build(config: Config, clock: Clock) -> Result<Built> {
     let sandbox = Arc::new(Sandbox::new(db.clone(), clock.clone(), config.payments.sandbox.clone(), webhook_secrets));
     let files = Files::open(&config.data_dir.join("files"))?;
     let bus = Arc::new(LocalBus::new());
-    let app = AppState::new(Parts { config, clock, db, files, secrets, payments: sandbox.clone(), bus });
+    let app = AppState::new(Parts {
+        config,
+        clock,
+        db,
+        files,
+        secrets,
+        ledger_accounts: KnownAccounts::default(),
+        payments: sandbox.clone(),
+        bus,
+    });
     Ok(Built { app, sandbox })
 }
 

@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod error;
 pub mod http;
 pub mod jobs;
+pub mod ledger;
 pub mod limits;
 pub mod people;
 pub mod ports;

@@ -8,6 +8,7 @@ use crate::{
     config::Config,
     db::Db,
     delivery::Files,
+    ledger::KnownAccounts,
     ports::{bus::Bus, payments::Payments},
 };
 
@@ -27,6 +28,8 @@ pub struct Parts {
     pub files: Files,
     /// Keys derived from the master secret.
     pub secrets: Secrets,
+    /// Ledger accounts known to exist.
+    pub ledger_accounts: KnownAccounts,
     /// The payment processor.
     pub payments: Arc<dyn Payments>,
     /// Where outbox events go.
