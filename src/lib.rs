@@ -16,6 +16,7 @@ pub mod people;
 pub mod ports;
 pub mod router;
 pub mod state;
+pub mod terms;
 
 pub use error::{Error, Result};
 pub use state::AppState;

@@ -1,0 +1,24 @@
+//! Licences: one grant model for open and commercial terms, written for people and for machines.
+//!
+//! [`Terms`] says what is granted, [`LicenceDocument`] writes it in four languages and as ODRL and
+//! gives it the hash a buyer accepts. Open licences are rows of [`templates`] in the same model.
+//!
+//! Invariant: [`model`], [`validate`], [`templates`], [`render`], [`odrl`] and [`document`] are pure;
+//! the same terms give the same document, byte for byte, on every machine.
+
+pub mod document;
+pub mod model;
+pub mod odrl;
+mod phrases;
+pub mod render;
+#[cfg(test)]
+mod strategies;
+pub mod templates;
+mod territory;
+pub mod validate;
+
+pub use document::{BuildError, LicenceDocument};
+pub use model::Terms;
+pub use render::{Clause, Language};
+pub use templates::{OpenLicence, Preset, resolve};
+pub use validate::Fault;
