@@ -120,8 +120,9 @@ mod tests {
     use super::*;
     use crate::terms::licences::{
         model::{Attribution, Seats},
+        presets::Preset,
         strategies::{any_terms, every_variant},
-        templates::{Preset, resolve},
+        templates::resolve,
     };
 
     fn commercial(preset: Preset) -> LicenceDocument {
@@ -141,8 +142,8 @@ mod tests {
         assert_eq!(
             hashes,
             [
-                "ab4832fe3a9b84c393db840722b51898c5c311a78acb68788db8e381066ed996",
-                "83db0ef5f874f257cd3d2870977e5e07d1cc6af514fec527bfa81fe67bf05694",
+                "6f5394699ab1209eb9b4cfddff0ff9f50aaf7e779fdb6607eb1004967400617c",
+                "40c5e3ab1def2dfa623691b927b1b8f45171d3ee7305ff8e102d91a0f60c59f3",
             ]
         );
     }
@@ -154,9 +155,9 @@ mod tests {
             let clauses = Language::ALL.map(|language| render::clauses(&terms, Opening::Grant, language));
             (clauses, odrl::set(&terms, "urn:x"))
         });
-        let all: Vec<_> = rendered.collect();
+        let all = (Preset::ALL.map(Preset::title), rendered.collect::<Vec<_>>());
         assert_eq!(RENDERER_VERSION, 1);
-        let expected = "46f01e9477560513adb538b3f8714b4133d8685f150ce213ebd6f79d5976e342";
+        let expected = "45fc28e421fb0894a28be5ab16ec05ceb467b730e89a6f865b6529e77cc71365";
         assert_eq!(digest::canonical_json_sha256(&all).expect("JSON"), expected);
     }
 
@@ -164,7 +165,10 @@ mod tests {
     fn a_stored_document_gives_the_same_hash_and_text_again() {
         for document in [commercial(Preset::Research), open("OGDL-Taiwan-1.0")] {
             let stored = serde_json::to_string(&document).expect("JSON");
-            let read: LicenceDocument = serde_json::from_str(&stored).expect("and back");
+            // Even where the types have moved on, the bare JSON is enough to prove what was accepted.
+            let json: Value = serde_json::from_str(&stored).expect("JSON");
+            assert_eq!(digest::canonical_json_sha256(&json).expect("JSON"), document.hash().expect("JSON"));
+            let read: LicenceDocument = serde_json::from_value(json).expect("and back");
             assert_eq!(read.hash().expect("JSON"), document.hash().expect("JSON"));
             for language in Language::ALL {
                 assert_eq!(read.plain_text(language), document.plain_text(language));
@@ -233,7 +237,7 @@ mod tests {
 
     fn any_attribution() -> impl Strategy<Value = LangText> {
         any_terms().prop_map(|terms| match terms.attribution {
-            Attribution::Required { text } => text,
+            Attribution::Required { text, .. } => text,
             Attribution::NotRequired => LangText::default(),
         })
     }

@@ -3,13 +3,14 @@
 //! [`Terms`] says what is granted, [`LicenceDocument`] writes it in four languages and as ODRL and
 //! gives it the hash a buyer accepts. Open licences are rows of [`templates`] in the same model.
 //!
-//! Invariant: [`model`], [`validate`], [`templates`], [`render`], [`odrl`] and [`document`] are pure;
-//! the same terms give the same document, byte for byte, on every machine.
+//! Invariant: [`model`], [`validate`], [`templates`], [`presets`], [`render`], [`odrl`] and [`document`] are
+//! pure: the same terms give the same document, byte for byte, on every machine.
 
 pub mod document;
 pub mod model;
 pub mod odrl;
 mod phrases;
+pub mod presets;
 pub mod render;
 #[cfg(test)]
 mod strategies;
@@ -19,6 +20,7 @@ pub mod validate;
 
 pub use document::{BuildError, LicenceDocument};
 pub use model::Terms;
+pub use presets::Preset;
 pub use render::{Clause, Language};
-pub use templates::{OpenLicence, Preset, resolve};
+pub use templates::{OpenLicence, resolve};
 pub use validate::Fault;

@@ -17,7 +17,7 @@ use crate::base::LangText;
     "uses": ["internal", "product", "benchmark"],
     "redistribution": "derived_only",
     "derivatives": {"publishable": {"min_aggregation_records": 10}},
-    "attribution": {"required": {"text": {"en": "City of Aarhus", "da": "Aarhus Kommune"}}},
+    "attribution": {"required": {"text": {"en": "City of Aarhus", "da": "Aarhus Kommune"}, "mark_changes": true}},
     "territory": {"countries": ["DK", "SE"]},
     "duration": {"fixed": {"months": 12, "after_end": "keep_derived"}},
     "seats": {"limited": {"persons": 25}},
@@ -128,6 +128,8 @@ pub enum Attribution {
     Required {
         /// The wording per language; without one, the provider's name as listed.
         text: LangText,
+        /// Whether changes to the data must be pointed out as well.
+        mark_changes: bool,
     },
 }
 
@@ -172,6 +174,8 @@ pub enum AfterEnd {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Seats {
+    /// The public.
+    Anyone,
     /// Everyone in the licensee's organisation.
     Organisation,
     /// Named persons.
@@ -221,6 +225,8 @@ pub struct Termination {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum OnBreach {
+    /// The licence does not say; the law decides.
+    Unstated,
     /// The grant stays; other remedies of the law remain.
     Irrevocable,
     /// The licence ends by itself.

@@ -82,8 +82,12 @@ impl Policy<'_> {
         let Terms { redistribution, derivatives, .. } = self.terms;
         let mut rules = Vec::new();
         if !self.terms.uses.is_empty() {
-            let constraints = [vec![purposes(self.terms.uses.iter().copied()), self.recipients()], self.limits()];
-            rules.push(self.rule(json!("use"), constraints.concat(), self.attribution_duty()));
+            let some = self.terms.uses.len() < Use::ALL.len();
+            let purposes = some.then(|| purposes(self.terms.uses.iter().copied()));
+            let anyone = self.terms.seats == Seats::Anyone;
+            let recipients = (!anyone).then(|| self.recipients());
+            let constraints = purposes.into_iter().chain(recipients).chain(self.limits()).collect();
+            rules.push(self.rule(json!("use"), constraints, self.attribution_duty()));
         }
         if *derivatives != Derivatives::None {
             let internal = (*derivatives == Derivatives::Internal).then(|| self.recipients());
@@ -157,6 +161,7 @@ impl Policy<'_> {
             PersonalDataLevel::Contains => "contained",
         };
         let (on_breach, cure_days) = match termination.on_breach {
+            OnBreach::Unstated => ("unstated", None),
             OnBreach::Irrevocable => ("irrevocable", None),
             OnBreach::Automatic => ("automatic", None),
             OnBreach::AfterNotice { cure_days } => ("after-notice", Some(cure_days)),
@@ -193,7 +198,7 @@ impl Policy<'_> {
             Duration::Perpetual | Duration::Fixed { .. } => None,
         };
         let seats = match self.terms.seats {
-            Seats::Organisation => None,
+            Seats::Anyone | Seats::Organisation => None,
             Seats::Limited { persons } => Some(constraint(&own("seats"), "lteq", json!(persons))),
         };
         [territory, period, updates, seats].into_iter().flatten().collect()
@@ -220,14 +225,16 @@ impl Policy<'_> {
     }
 
     fn attribution_duty(&self) -> Vec<Value> {
-        let Attribution::Required { text } = &self.terms.attribution else { return vec![] };
+        let Attribution::Required { text, mark_changes } = &self.terms.attribution else { return vec![] };
+        let changes = mark_changes.then(|| json!({"action": id(&own("mark-changes"))}));
         if text.is_empty() {
-            return vec![json!({"action": "attribute"})];
+            return std::iter::once(json!({"action": "attribute"})).chain(changes).collect();
         }
         let wordings: Vec<Value> =
             text.0.iter().map(|(language, words)| json!({"@language": language, "@value": words})).collect();
         let refinement = constraint(&own("wording"), "isAnyOf", wordings.into());
-        vec![json!({"action": [{"rdf:value": {"@id": "odrl:attribute"}, "refinement": [refinement]}]})]
+        let attribute = json!({"action": [{"rdf:value": {"@id": "odrl:attribute"}, "refinement": [refinement]}]});
+        std::iter::once(attribute).chain(changes).collect()
     }
 
     fn distribution_duties(&self) -> Vec<Value> {
@@ -268,7 +275,8 @@ fn id(iri: &str) -> Value {
 }
 
 fn constraint(left: &str, operator: &str, right: Value) -> Value {
-    json!({"leftOperand": left, "operator": operator, "rightOperand": right})
+    let pairs = [("leftOperand", left.into()), ("operator", operator.into()), ("rightOperand", right)];
+    pairs.map(|(name, value): (&str, Value)| (name.to_owned(), value)).into_iter().collect()
 }
 
 /// Whether the data itself or something derived from it is meant.
@@ -304,10 +312,7 @@ mod tests {
     use super::*;
     use crate::{
         base::LangText,
-        terms::licences::{
-            strategies::any_terms,
-            templates::{Preset, resolve},
-        },
+        terms::licences::{presets::Preset, strategies::any_terms, templates::resolve},
     };
 
     /// Source: ODRL Vocabulary 2.2, sections 3 and 4: the actions and operands used here.
@@ -403,13 +408,18 @@ mod tests {
             let named = |kind: &str| -> BTreeSet<String> {
                 let rules = policy[kind].as_array().cloned().unwrap_or_default();
                 let uses = rules.into_iter().filter(|rule| rule["action"] == "use");
-                uses.flat_map(|rule| rule["constraint"][0]["rightOperand"].as_array().cloned().unwrap_or_default())
+                let constraints = uses.flat_map(|rule| rule["constraint"].as_array().cloned().unwrap_or_default());
+                constraints
+                    .filter(|constraint| constraint["leftOperand"] == "purpose")
+                    .flat_map(|constraint| constraint["rightOperand"].as_array().cloned().unwrap_or_default())
                     .map(|purpose| purpose["@id"].to_string())
                     .collect()
             };
             let (permitted, prohibited) = (named("permission"), named("prohibition"));
             prop_assert!(permitted.is_disjoint(&prohibited));
-            prop_assert_eq!(permitted.len() + prohibited.len(), Use::ALL.len());
+            let any_purpose = permitted.is_empty() && prohibited.is_empty();
+            prop_assert_eq!(any_purpose, terms.uses.len() == Use::ALL.len());
+            prop_assert!(any_purpose || permitted.len() + prohibited.len() == Use::ALL.len());
         }
 
         #[test]

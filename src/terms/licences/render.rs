@@ -75,7 +75,12 @@ pub enum Opening<'a> {
     },
 }
 
-/// The clauses of `terms` in `language`; terms that differ anywhere differ in their clauses too.
+/// What open licences are silent about, so that a summary of one is silent too.
+const NOT_IN_OPEN: [Subject; 3] = [Subject::Affiliates, Subject::PersonalData, Subject::Audit];
+
+/// The clauses of `terms` in `language`.
+///
+/// A document that grants a licence tells everything: terms that differ anywhere differ in their clauses.
 pub fn clauses(terms: &Terms, opening: Opening<'_>, language: Language) -> Vec<Clause> {
     let phrases = phrases::of(language);
     let (subject, opening) = match opening {
@@ -99,7 +104,8 @@ pub fn clauses(terms: &Terms, opening: Opening<'_>, language: Language) -> Vec<C
         (Subject::Warranty, phrases.warranty(terms.warranty).to_owned()),
         (Subject::GoverningLaw, phrases.governing_law(terms.governing_law.as_deref())),
     ];
-    clauses.into_iter().map(|(subject, text)| Clause { heading: phrases.heading(subject).to_owned(), text }).collect()
+    let told = clauses.into_iter().filter(|(about, _)| subject == Subject::Grant || !NOT_IN_OPEN.contains(about));
+    told.map(|(subject, text)| Clause { heading: phrases.heading(subject).to_owned(), text }).collect()
 }
 
 /// Title and numbered clauses as plain text that also reads as Markdown, with a line end after each.
@@ -118,8 +124,8 @@ mod tests {
 
     use super::*;
     use crate::terms::licences::{
+        presets::Preset,
         strategies::{FIELDS, any_terms, with_field_of},
-        templates::Preset,
     };
 
     fn render(terms: &Terms, language: Language) -> Vec<Clause> {

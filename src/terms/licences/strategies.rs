@@ -9,7 +9,7 @@ use super::{
         AfterEnd, Attribution, Derivatives, Duration, OnBreach, PersonalData, PersonalDataLevel, Redistribution, Seats,
         Termination, Terms, Territory, Use, Warranty,
     },
-    templates::Preset,
+    presets::Preset,
 };
 use crate::base::LangText;
 
@@ -41,7 +41,11 @@ fn derivatives() -> impl Strategy<Value = Derivatives> {
 fn attribution() -> impl Strategy<Value = Attribution> {
     let language = sample::select(vec!["en", "zh-Hant", "ja", "da", "de"]).prop_map(str::to_owned);
     let text = proptest::collection::btree_map(language, "[^\\p{C}]{0,12}", 0..4);
-    prop_oneof![Just(Attribution::NotRequired), text.prop_map(|text| Attribution::Required { text: LangText(text) }),]
+    prop_oneof![
+        Just(Attribution::NotRequired),
+        (text, any::<bool>())
+            .prop_map(|(text, mark_changes)| Attribution::Required { text: LangText(text), mark_changes }),
+    ]
 }
 
 fn territory() -> impl Strategy<Value = Territory> {
@@ -61,7 +65,11 @@ fn duration() -> impl Strategy<Value = Duration> {
 }
 
 fn seats() -> impl Strategy<Value = Seats> {
-    prop_oneof![Just(Seats::Organisation), any::<u32>().prop_map(|persons| Seats::Limited { persons })]
+    prop_oneof![
+        Just(Seats::Anyone),
+        Just(Seats::Organisation),
+        any::<u32>().prop_map(|persons| Seats::Limited { persons })
+    ]
 }
 
 fn personal_data() -> impl Strategy<Value = PersonalData> {
@@ -73,6 +81,7 @@ fn personal_data() -> impl Strategy<Value = PersonalData> {
 
 fn termination() -> impl Strategy<Value = Termination> {
     let on_breach = prop_oneof![
+        Just(OnBreach::Unstated),
         Just(OnBreach::Irrevocable),
         Just(OnBreach::Automatic),
         any::<u16>().prop_map(|cure_days| OnBreach::AfterNotice { cure_days }),
@@ -144,10 +153,16 @@ pub(super) fn every_variant() -> Vec<Terms> {
         Redistribution::WithAttribution,
         Redistribution::ShareAlike { licence: "ODbL-1.0".to_owned() },
     ];
-    let attribution = [Attribution::NotRequired, Attribution::Required { text: LangText::of("en", "City of X") }];
+    let named = LangText::of("en", "City of X");
+    let attribution = [
+        Attribution::NotRequired,
+        Attribution::Required { text: named.clone(), mark_changes: false },
+        Attribution::Required { text: named, mark_changes: true },
+        Attribution::Required { text: LangText::default(), mark_changes: true },
+    ];
     let duration = [AfterEnd::Delete, AfterEnd::Keep].map(|after_end| Duration::Fixed { months: 1, after_end });
     let levels = [PersonalDataLevel::Pseudonymised, PersonalDataLevel::Contains];
-    let ends = [OnBreach::Irrevocable, OnBreach::Automatic, OnBreach::AfterNotice { cure_days: 1 }];
+    let ends = [OnBreach::Unstated, OnBreach::Irrevocable, OnBreach::Automatic, OnBreach::AfterNotice { cure_days: 1 }];
     let dpa_url = Some("https://city.example/dpa".to_owned());
     let with = |change: &dyn Fn(&mut Terms)| {
         let mut terms = base.clone();
@@ -160,6 +175,7 @@ pub(super) fn every_variant() -> Vec<Terms> {
         with(&|terms| terms.uses.clear()),
         with(&|terms| terms.territory = Territory::Countries(BTreeSet::from(["DK".to_owned(), "TW".to_owned()]))),
         with(&|terms| terms.duration = Duration::Perpetual),
+        with(&|terms| terms.seats = Seats::Anyone),
         with(&|terms| terms.seats = Seats::Limited { persons: 1 }),
         with(&|terms| terms.seats = Seats::Limited { persons: 2 }),
         with(&|terms| (terms.sublicense, terms.affiliates, terms.audit) = (true, false, true)),

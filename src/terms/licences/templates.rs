@@ -1,4 +1,6 @@
-//! Ready-made licences: the open ones cities use, and three commercial starting points.
+//! Open licences as ready-made terms, and how portals call them.
+
+mod table;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -7,15 +9,12 @@ use std::{
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{
-    model::{
-        AfterEnd, Attribution, Derivatives, Duration, OnBreach, PersonalData, PersonalDataLevel, Redistribution, Seats,
-        Termination, Terms, Territory, Use, Warranty,
-    },
-    phrases,
-    render::Language,
+use super::model::{
+    Attribution, Derivatives, Duration, OnBreach, PersonalData, PersonalDataLevel, Redistribution, Seats, Termination,
+    Terms, Territory, Use, Warranty,
 };
 use crate::base::LangText;
+use table::OPEN;
 
 /// Longest text [`resolve`] looks at, in bytes; a longer one is prose, not a name.
 const NAME_MAX_BYTES: usize = 300;
@@ -32,6 +31,7 @@ pub struct OpenLicence {
     /// Other names portals use, beside those above.
     aliases: &'static [&'static str],
     condition: Condition,
+    mark_changes: bool,
     sublicense: bool,
     on_breach: OnBreach,
     governing_law: Option<&'static str>,
@@ -46,273 +46,6 @@ enum Condition {
     Attribution,
     ShareAlike,
 }
-
-use Condition::{Attribution as By, LicenceText, Nothing, Notice, ShareAlike};
-use OnBreach::{Automatic, Irrevocable};
-
-/// Source: the licence texts as the SPDX list 3.29.0 holds them; for Japan's Public Data License the Digital
-/// Agency's text of 2024-07-05. A breach clause is `Automatic` where the text ends the grant by itself.
-static OPEN: &[OpenLicence] = &[
-    OpenLicence {
-        spdx_id: "CC0-1.0",
-        names: &[("en", "Creative Commons Zero v1.0 Universal")],
-        url: "https://creativecommons.org/publicdomain/zero/1.0/",
-        aliases: &[
-            "cc0",
-            "cc-zero",
-            "cczero",
-            "CC0 1.0 Universal",
-            "Creative Commons CCZero",
-            "Creative Commons Zero",
-            "http://www.opendefinition.org/licenses/cc-zero",
-        ],
-        condition: Nothing,
-        sublicense: true,
-        on_breach: Irrevocable,
-        governing_law: None,
-    },
-    OpenLicence {
-        spdx_id: "CC-BY-4.0",
-        names: &[("en", "Creative Commons Attribution 4.0 International")],
-        url: "https://creativecommons.org/licenses/by/4.0/",
-        aliases: &[
-            "cc-by",
-            "cc-by-4",
-            "Creative Commons Attribution",
-            "Creative Commons Attribution 4.0",
-            "Attribution 4.0 International",
-            "CC BY 4.0 International",
-            "創用CC 姓名標示 4.0 國際",
-            "創用CC授權 姓名標示 4.0 國際版本",
-            "クリエイティブ・コモンズ 表示 4.0 国際",
-            "Creative Commons Kreditering 4.0 International",
-            "http://www.opendefinition.org/licenses/cc-by",
-        ],
-        condition: By,
-        sublicense: false,
-        on_breach: Automatic,
-        governing_law: None,
-    },
-    OpenLicence {
-        spdx_id: "CC-BY-SA-4.0",
-        names: &[("en", "Creative Commons Attribution Share Alike 4.0 International")],
-        url: "https://creativecommons.org/licenses/by-sa/4.0/",
-        aliases: &[
-            "cc-by-sa",
-            "Creative Commons Attribution Share-Alike",
-            "Creative Commons Attribution-ShareAlike 4.0",
-            "Attribution-ShareAlike 4.0 International",
-            "クリエイティブ・コモンズ 表示 - 継承 4.0 国際",
-            "http://www.opendefinition.org/licenses/cc-by-sa",
-        ],
-        condition: ShareAlike,
-        sublicense: false,
-        on_breach: Automatic,
-        governing_law: None,
-    },
-    OpenLicence {
-        spdx_id: "CC-BY-SA-3.0",
-        names: &[("en", "Creative Commons Attribution Share Alike 3.0 Unported")],
-        url: "https://creativecommons.org/licenses/by-sa/3.0/",
-        aliases: &["Creative Commons Attribution-ShareAlike 3.0", "Attribution-ShareAlike 3.0 Unported"],
-        condition: ShareAlike,
-        sublicense: false,
-        on_breach: Automatic,
-        governing_law: None,
-    },
-    OpenLicence {
-        spdx_id: "LicenseRef-CC-BY-2.1-JP",
-        names: &[("ja", "クリエイティブ・コモンズ 表示 2.1 日本"), ("en", "Creative Commons Attribution 2.1 Japan")],
-        url: "https://creativecommons.org/licenses/by/2.1/jp/",
-        aliases: &["CC-BY-2.1-JP", "CC BY 2.1 日本", "cc-by-21-jp"],
-        condition: By,
-        sublicense: false,
-        on_breach: Automatic,
-        governing_law: None,
-    },
-    OpenLicence {
-        spdx_id: "ODbL-1.0",
-        names: &[("en", "Open Data Commons Open Database License v1.0")],
-        url: "https://opendatacommons.org/licenses/odbl/1-0/",
-        aliases: &[
-            "odbl",
-            "odc-odbl",
-            "Open Data Commons Open Database License",
-            "Open Data Commons Open Database License (ODbL)",
-            "https://opendatacommons.org/licenses/odbl/",
-            "https://opendatacommons.org/licenses/odbl/1.0/",
-            "http://www.opendefinition.org/licenses/odc-odbl",
-        ],
-        condition: ShareAlike,
-        sublicense: false,
-        on_breach: Automatic,
-        governing_law: None,
-    },
-    OpenLicence {
-        spdx_id: "ODC-By-1.0",
-        names: &[("en", "Open Data Commons Attribution License v1.0")],
-        url: "https://opendatacommons.org/licenses/by/1-0/",
-        aliases: &[
-            "odc-by",
-            "Open Data Commons Attribution License",
-            "https://opendatacommons.org/licenses/by/",
-            "https://opendatacommons.org/licenses/by/1.0/",
-            "http://www.opendefinition.org/licenses/odc-by",
-        ],
-        condition: By,
-        sublicense: false,
-        on_breach: Automatic,
-        governing_law: None,
-    },
-    OpenLicence {
-        spdx_id: "PDDL-1.0",
-        names: &[("en", "Open Data Commons Public Domain Dedication & License 1.0")],
-        url: "https://opendatacommons.org/licenses/pddl/1-0/",
-        aliases: &[
-            "pddl",
-            "odc-pddl",
-            "Open Data Commons Public Domain Dedication and License (PDDL)",
-            "Open Data Commons Public Domain Dedication and License",
-            "https://opendatacommons.org/licenses/pddl/",
-            "https://opendatacommons.org/licenses/pddl/1.0/",
-            "http://www.opendefinition.org/licenses/odc-pddl",
-        ],
-        condition: Nothing,
-        sublicense: true,
-        on_breach: Irrevocable,
-        governing_law: None,
-    },
-    OpenLicence {
-        spdx_id: "OGDL-Taiwan-1.0",
-        names: &[("zh-Hant", "政府資料開放授權條款-第1版"), ("en", "Taiwan Open Government Data License, version 1.0")],
-        url: "https://data.gov.tw/license",
-        aliases: &[
-            "政府資料開放授權條款",
-            "政府資料開放授權條款-第1.0版",
-            "OGDL-TW-1.0",
-            "ogdl",
-            "ogdl-taiwan",
-            "Open Government Data License, version 1.0",
-            "https://data.gov.tw/en/license",
-        ],
-        condition: By,
-        sublicense: true,
-        on_breach: Automatic,
-        governing_law: Some("TW"),
-    },
-    OpenLicence {
-        spdx_id: "OGL-Canada-2.0",
-        names: &[("en", "Open Government Licence - Canada")],
-        url: "https://open.canada.ca/en/open-government-licence-canada",
-        aliases: &[
-            "ca-ogl-lgo",
-            "ogl-canada",
-            "Licence du gouvernement ouvert - Canada",
-            "Open Government Licence - Canada version 2.0",
-            "https://open.canada.ca/fr/licence-du-gouvernement-ouvert-canada",
-            "http://open.canada.ca/en/open-government-licence-canada",
-        ],
-        condition: By,
-        sublicense: false,
-        on_breach: Automatic,
-        governing_law: Some("CA-ON"),
-    },
-    OpenLicence {
-        spdx_id: "OGL-UK-3.0",
-        names: &[("en", "Open Government Licence v3.0")],
-        url: "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/",
-        aliases: &[
-            "uk-ogl",
-            "ogl",
-            "ogl-uk",
-            "UK Open Government Licence (OGL)",
-            "UK Open Government Licence v3.0",
-            "http://reference.data.gov.uk/id/open-government-licence",
-        ],
-        condition: By,
-        sublicense: false,
-        on_breach: Automatic,
-        governing_law: None,
-    },
-    OpenLicence {
-        spdx_id: "CDLA-Permissive-2.0",
-        names: &[("en", "Community Data License Agreement - Permissive - Version 2.0")],
-        url: "https://cdla.dev/permissive-2-0/",
-        aliases: &["cdla-permissive-2", "Community Data License Agreement Permissive 2.0"],
-        condition: LicenceText,
-        sublicense: false,
-        on_breach: Irrevocable,
-        governing_law: None,
-    },
-    OpenLicence {
-        spdx_id: "DL-DE-BY-2.0",
-        names: &[
-            ("de", "Datenlizenz Deutschland – Namensnennung – Version 2.0"),
-            ("en", "Data licence Germany – attribution – version 2.0"),
-        ],
-        url: "https://www.govdata.de/dl-de/by-2-0",
-        aliases: &["dl-de-by", "dl-by-de/2.0", "http://dcat-ap.de/def/licenses/dl-by-de/2.0"],
-        condition: By,
-        sublicense: false,
-        on_breach: Irrevocable,
-        governing_law: None,
-    },
-    OpenLicence {
-        spdx_id: "etalab-2.0",
-        names: &[("fr", "Licence Ouverte / Open Licence version 2.0"), ("en", "Etalab Open License 2.0")],
-        url: "https://www.etalab.gouv.fr/licence-ouverte-open-licence/",
-        aliases: &[
-            "lov2",
-            "fr-lo",
-            "Licence Ouverte",
-            "Licence Ouverte 2.0",
-            "https://github.com/etalab/licence-ouverte/blob/master/LO.md",
-        ],
-        condition: By,
-        sublicense: false,
-        on_breach: Irrevocable,
-        governing_law: Some("FR"),
-    },
-    OpenLicence {
-        spdx_id: "NLOD-2.0",
-        names: &[
-            ("no", "Norsk lisens for offentlige data (NLOD) 2.0"),
-            ("en", "Norwegian Licence for Open Government Data (NLOD) 2.0"),
-        ],
-        url: "https://data.norge.no/nlod/no/2.0",
-        aliases: &["nlod", "Norsk lisens for offentlige data", "https://data.norge.no/nlod/en/2.0"],
-        condition: By,
-        sublicense: false,
-        on_breach: Automatic,
-        governing_law: Some("NO"),
-    },
-    OpenLicence {
-        spdx_id: "MIT",
-        names: &[("en", "MIT License")],
-        url: "https://opensource.org/license/mit",
-        aliases: &["The MIT License", "mit-license", "https://opensource.org/licenses/MIT"],
-        condition: Notice,
-        sublicense: true,
-        on_breach: Irrevocable,
-        governing_law: None,
-    },
-    OpenLicence {
-        spdx_id: "LicenseRef-JP-PDL-1.0",
-        names: &[("ja", "公共データ利用規約(第1.0版)"), ("en", "Public Data License Version 1.0 (PDL 1.0)")],
-        url: "https://www.digital.go.jp/resources/open_data/public_data_license_v1.0",
-        aliases: &[
-            "PDL1.0",
-            "公共データ利用規約",
-            "公共データ利用規約 第1.0版 (PDL1.0)",
-            "Public Data License 1.0",
-            "https://www.digital.go.jp/en/resources/open_data/public_data_license_v1.0",
-        ],
-        condition: By,
-        sublicense: false,
-        on_breach: Irrevocable,
-        governing_law: Some("JP"),
-    },
-];
 
 impl OpenLicence {
     /// Every open licence of the table.
@@ -334,7 +67,7 @@ impl OpenLicence {
     ///
     /// A licence that asks for no attribution drops the wording.
     pub fn terms(&self, attribution: LangText) -> Terms {
-        let named = Attribution::Required { text: attribution };
+        let named = Attribution::Required { text: attribution, mark_changes: self.mark_changes };
         let (redistribution, attribution) = match self.condition {
             Condition::Nothing => (Redistribution::Unrestricted, Attribution::NotRequired),
             Condition::LicenceText => (Redistribution::WithLicenceText, Attribution::NotRequired),
@@ -349,8 +82,12 @@ impl OpenLicence {
             attribution,
             territory: Territory::Worldwide,
             duration: Duration::Perpetual,
-            seats: Seats::Organisation,
-            personal_data: no_personal_data(false),
+            seats: Seats::Anyone,
+            personal_data: PersonalData {
+                level: PersonalDataLevel::None,
+                re_identification_prohibited: false,
+                dpa_url: None,
+            },
             sublicense: self.sublicense,
             affiliates: true,
             audit: false,
@@ -395,79 +132,6 @@ fn bare_url(url: &str) -> &str {
         Some((licence, view)) if view.starts_with("legalcode") || view.starts_with("deed") => licence,
         _ => path,
     }
-}
-
-/// A commercial starting point; every field can be changed afterwards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Preset {
-    /// Inside one organisation, for a year.
-    InternalUse,
-    /// In products, with derived data handed on, for a year.
-    ProductUse,
-    /// For research whose aggregated results are published, for two years.
-    Research,
-}
-
-impl Preset {
-    /// Every preset.
-    pub const ALL: [Self; 3] = [Self::InternalUse, Self::ProductUse, Self::Research];
-
-    /// Its title in every language of [`Language`].
-    pub fn title(self) -> LangText {
-        LangText(
-            Language::ALL
-                .map(|language| (language.tag().to_owned(), phrases::of(language).preset_title(self).to_owned()))
-                .into(),
-        )
-    }
-
-    /// The terms it starts from: `Terms { seats, ..Preset::Research.terms() }` changes one of them.
-    pub fn terms(self) -> Terms {
-        let internal = Terms {
-            uses: BTreeSet::from([Use::Internal, Use::Benchmark]),
-            redistribution: Redistribution::None,
-            derivatives: Derivatives::Internal,
-            attribution: Attribution::NotRequired,
-            territory: Territory::Worldwide,
-            duration: Duration::Fixed { months: 12, after_end: AfterEnd::Delete },
-            seats: Seats::Organisation,
-            personal_data: no_personal_data(true),
-            sublicense: false,
-            affiliates: false,
-            audit: false,
-            termination: Termination {
-                on_breach: OnBreach::AfterNotice { cure_days: 30 },
-                convenience_notice_days: None,
-            },
-            warranty: Warranty::AsDescribed,
-            governing_law: None,
-        };
-        match self {
-            Self::InternalUse => internal,
-            Self::ProductUse => Terms {
-                uses: BTreeSet::from([Use::Internal, Use::Product, Use::Benchmark, Use::PublishResults]),
-                redistribution: Redistribution::DerivedOnly,
-                derivatives: Derivatives::Publishable { min_aggregation_records: None },
-                attribution: Attribution::Required { text: LangText::default() },
-                duration: Duration::Fixed { months: 12, after_end: AfterEnd::KeepDerived },
-                affiliates: true,
-                ..internal
-            },
-            Self::Research => Terms {
-                uses: BTreeSet::from([Use::Research, Use::Benchmark, Use::PublishResults]),
-                redistribution: Redistribution::DerivedOnly,
-                derivatives: Derivatives::Publishable { min_aggregation_records: Some(10) },
-                attribution: Attribution::Required { text: LangText::default() },
-                duration: Duration::Fixed { months: 24, after_end: AfterEnd::KeepDerived },
-                ..internal
-            },
-        }
-    }
-}
-
-fn no_personal_data(re_identification_prohibited: bool) -> PersonalData {
-    PersonalData { level: PersonalDataLevel::None, re_identification_prohibited, dpa_url: None }
 }
 
 #[cfg(test)]
@@ -553,6 +217,8 @@ mod tests {
             "GPL-3.0-only",
             "https://creativecommons.org/licenses/by-nc/4.0/",
             "cc-by and more",
+            "nlod",
+            "fr-lo",
         ] {
             assert_eq!(id(text), None, "{text}");
         }
@@ -560,13 +226,10 @@ mod tests {
     }
 
     #[test]
-    fn every_ready_made_licence_is_free_of_contradictions() {
+    fn every_open_licence_is_free_of_contradictions() {
         for licence in OPEN {
             assert_eq!(licence.terms(LangText::of("en", "City of X")).validate(), [], "{}", licence.spdx_id);
             assert_eq!(licence.terms(LangText::default()).validate(), [], "{}", licence.spdx_id);
-        }
-        for preset in Preset::ALL {
-            assert_eq!(preset.terms().validate(), [], "{preset:?}");
         }
     }
 

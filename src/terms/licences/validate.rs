@@ -115,7 +115,7 @@ impl Terms {
     }
 
     fn check_attribution(&self, faults: &mut Faults) {
-        if let Attribution::Required { text } = &self.attribution {
+        if let Attribution::Required { text, .. } = &self.attribution {
             faults.0.extend(text_faults("/attribution/required/text", text));
         }
     }
@@ -149,6 +149,12 @@ impl Terms {
     }
 
     fn check_seats(&self, faults: &mut Faults) {
+        if self.seats == Seats::Anyone && !self.redistribution.allows_copies() {
+            faults.add("/seats", "set to organisation or limited: the data can't be handed on to just anyone");
+        }
+        if self.seats == Seats::Anyone && !self.affiliates {
+            faults.add("/affiliates", "set to true: affiliated companies are among anyone");
+        }
         let Seats::Limited { persons } = self.seats else { return };
         if !(1..=SEATS_MAX_PERSONS).contains(&persons) {
             let message = format!("give 1 to {SEATS_MAX_PERSONS} persons, or set seats to organisation");
@@ -271,8 +277,8 @@ mod tests {
     use super::*;
     use crate::terms::licences::{
         model::{AfterEnd, PersonalData},
+        presets::Preset,
         strategies::any_terms,
-        templates::Preset,
     };
 
     /// The pointers of what is wrong with the internal-use preset after `change`.
@@ -349,6 +355,11 @@ mod tests {
     }
 
     #[test]
+    fn only_data_that_may_be_handed_on_is_for_anyone() {
+        assert_eq!(pointers(|terms| terms.seats = Seats::Anyone), ["/seats", "/affiliates"]);
+    }
+
+    #[test]
     fn only_real_countries_make_a_territory() {
         let countries = |codes: &[&str]| {
             let codes = codes.iter().map(|code| (*code).to_owned()).collect();
@@ -409,7 +420,7 @@ mod tests {
     fn an_attribution_cannot_fake_a_clause() {
         let wording = |text: &str| {
             let text = LangText::of("en", text);
-            pointers(|terms| terms.attribution = Attribution::Required { text })
+            pointers(|terms| terms.attribution = Attribution::Required { text, mark_changes: true })
         };
         assert!(wording("City of Aarhus").is_empty());
         for bad in ["a\n## 2. Fee", "a\u{2028}b", "a\u{202E}b", " ", &"x".repeat(TEXT_MAX_CHARS + 1)] {

@@ -77,10 +77,10 @@ impl Phrases for Danish {
 
     fn uses(&self, allowed: &BTreeSet<Use>) -> String {
         let (yes, no) = split_uses(allowed, use_name, "; ");
-        let permitted = if yes.is_empty() {
-            "Ingen brug af dataene er tilladt.".to_owned()
-        } else {
-            format!("Dataene må bruges til: {yes}.")
+        let permitted = match (yes.is_empty(), no.is_empty()) {
+            (true, _) => "Ingen brug af dataene er tilladt.".to_owned(),
+            (false, false) => format!("Dataene må bruges til: {yes}."),
+            (false, true) => format!("Dataene må bruges til ethvert formål, navnlig: {yes}."),
         };
         let excluded = (!no.is_empty()).then(|| format!("Følgende er ikke tilladt: {no}."));
         sentences([Some(permitted), excluded], " ")
@@ -135,16 +135,16 @@ impl Phrases for Danish {
     fn attribution(&self, attribution: &Attribution) -> String {
         match attribution {
             Attribution::NotRequired => "Licenstageren behøver ikke at angive kilden til dataene.".to_owned(),
-            Attribution::Required { text } if text.is_empty() => {
-                "Når dataene eller noget, der er afledt af dem, gøres \
-                 tilgængeligt for andre, skal udbyderen angives som kilde, og ændringer skal fremgå."
-                    .to_owned()
+            Attribution::Required { text, mark_changes } => {
+                let changes = if *mark_changes { " Det skal fremgå, hvis dataene er ændret." } else { "" };
+                let when = "Når dataene eller noget, der er afledt af dem, gøres tilgængeligt for andre,";
+                if text.is_empty() {
+                    format!("{when} skal udbyderen angives som kilde.{changes}")
+                } else {
+                    let wordings = wordings(text);
+                    format!("{when} skal kilden angives med en af formuleringerne nedenfor.{changes}{wordings}")
+                }
             }
-            Attribution::Required { text } => format!(
-                "Når dataene eller noget, der er afledt af dem, gøres tilgængeligt for andre, skal kilden angives med \
-                 en af følgende ordlyde, og ændringer skal fremgå:{}",
-                wordings(text)
-            ),
         }
     }
 
@@ -182,6 +182,7 @@ impl Phrases for Danish {
 
     fn seats(&self, seats: Seats) -> String {
         match seats {
+            Seats::Anyone => "Enhver må bruge dataene på disse vilkår.".to_owned(),
             Seats::Organisation => "Alle, der arbejder for licenstagerens organisation, må bruge dataene.".to_owned(),
             Seats::Limited { persons: 1 } => {
                 "Kun 1 navngiven person i licenstagerens organisation må have adgang til dataene.".to_owned()
@@ -205,7 +206,7 @@ impl Phrases for Danish {
         if allowed {
             "Licenstageren må give underlicenser inden for rammerne af denne licens."
         } else {
-            "Licenstageren må ikke give underlicenser."
+            "Licensen giver ingen ret til at give underlicenser."
         }
     }
 
@@ -239,6 +240,9 @@ impl Phrases for Danish {
 
     fn termination(&self, termination: Termination) -> String {
         let breach = match termination.on_breach {
+            OnBreach::Unstated => {
+                "Licensen siger ikke, hvad en overtrædelse fører til; følgerne er dem, loven bestemmer.".to_owned()
+            }
             OnBreach::Irrevocable => "Udbyderen kan ikke tilbagekalde licensen. De beføjelser, som loven giver ved \
                  misligholdelse, berøres ikke."
                 .to_owned(),
@@ -252,7 +256,7 @@ impl Phrases for Danish {
             ),
         };
         let convenience = termination.convenience_notice_days.map_or_else(
-            || "Ingen af parterne kan opsige licensen uden grund.".to_owned(),
+            || "Licensen giver ingen af parterne ret til at opsige den uden grund.".to_owned(),
             |number| {
                 format!("Hver af parterne kan opsige licensen uden grund med {} skriftligt varsel.", notice(number))
             },

@@ -76,10 +76,10 @@ impl Phrases for English {
 
     fn uses(&self, allowed: &BTreeSet<Use>) -> String {
         let (yes, no) = split_uses(allowed, use_name, "; ");
-        let permitted = if yes.is_empty() {
-            "No use of the data is permitted.".to_owned()
-        } else {
-            format!("The data may be used for: {yes}.")
+        let permitted = match (yes.is_empty(), no.is_empty()) {
+            (true, _) => "No use of the data is permitted.".to_owned(),
+            (false, false) => format!("The data may be used for: {yes}."),
+            (false, true) => format!("The data may be used for any purpose, in particular: {yes}."),
         };
         let excluded = (!no.is_empty()).then(|| format!("The following is not permitted: {no}."));
         sentences([Some(permitted), excluded], " ")
@@ -131,14 +131,16 @@ impl Phrases for English {
     fn attribution(&self, attribution: &Attribution) -> String {
         match attribution {
             Attribution::NotRequired => "The licensee need not name the source of the data.".to_owned(),
-            Attribution::Required { text } if text.is_empty() => "Whenever the data, or anything derived from it, is \
-                 made available to others, the provider must be named as the source, and changes must be indicated."
-                .to_owned(),
-            Attribution::Required { text } => format!(
-                "Whenever the data, or anything derived from it, is made available to others, the source must be \
-                 named in one of the following wordings, and changes must be indicated:{}",
-                wordings(text)
-            ),
+            Attribution::Required { text, mark_changes } => {
+                let changes = if *mark_changes { " Changes made to the data must be indicated." } else { "" };
+                let when = "Whenever the data, or anything derived from it, is made available to others,";
+                if text.is_empty() {
+                    format!("{when} the provider must be named as the source.{changes}")
+                } else {
+                    let wordings = wordings(text);
+                    format!("{when} the source must be named in one of the wordings below.{changes}{wordings}")
+                }
+            }
         }
     }
 
@@ -176,6 +178,7 @@ impl Phrases for English {
 
     fn seats(&self, seats: Seats) -> String {
         match seats {
+            Seats::Anyone => "Anyone may use the data on these terms.".to_owned(),
             Seats::Organisation => "Anyone working for the licensee's organisation may use the data.".to_owned(),
             Seats::Limited { persons: 1 } => {
                 "Only 1 named person in the licensee's organisation may have access to the data.".to_owned()
@@ -199,7 +202,7 @@ impl Phrases for English {
         if allowed {
             "The licensee may grant sublicences within the scope of this licence."
         } else {
-            "The licensee may not grant sublicences."
+            "This licence gives no right to grant sublicences."
         }
     }
 
@@ -234,6 +237,10 @@ impl Phrases for English {
 
     fn termination(&self, termination: Termination) -> String {
         let breach = match termination.on_breach {
+            OnBreach::Unstated => {
+                "This licence does not say what a breach leads to; the consequences are those the law provides."
+                    .to_owned()
+            }
             OnBreach::Irrevocable => "The provider may not revoke this licence. Remedies which the law provides for \
                  a breach are not affected."
                 .to_owned(),
@@ -247,7 +254,7 @@ impl Phrases for English {
             ),
         };
         let convenience = termination.convenience_notice_days.map_or_else(
-            || "Neither party may terminate this licence without cause.".to_owned(),
+            || "This licence gives neither party a right to terminate it without cause.".to_owned(),
             |number| {
                 format!(
                     "Either party may terminate this licence without cause by giving {} written notice.",

@@ -66,10 +66,10 @@ impl Phrases for Japanese {
 
     fn uses(&self, allowed: &BTreeSet<Use>) -> String {
         let (yes, no) = split_uses(allowed, use_name, "、");
-        let permitted = if yes.is_empty() {
-            "本データの利用は一切許諾されません。".to_owned()
-        } else {
-            format!("本データは、次の目的に利用することができます：{yes}。")
+        let permitted = match (yes.is_empty(), no.is_empty()) {
+            (true, _) => "本データの利用は一切許諾されません。".to_owned(),
+            (false, false) => format!("本データは、次の目的に利用することができます：{yes}。"),
+            (false, true) => format!("本データは、次の目的をはじめ、いかなる目的にも利用することができます：{yes}。"),
         };
         let excluded = (!no.is_empty()).then(|| format!("次の目的に利用することはできません：{no}。"));
         sentences([Some(permitted), excluded], "")
@@ -108,13 +108,22 @@ impl Phrases for Japanese {
     fn attribution(&self, attribution: &Attribution) -> String {
         match attribution {
             Attribution::NotRequired => "利用者は、本データの出典を表示する必要はありません。".to_owned(),
-            Attribution::Required { text } if text.is_empty() => {
-                "本データまたはその派生物を他者に提供するときは、提供者を出典として表示し、変更を加えた旨を明示しなければなりません。".to_owned()
+            Attribution::Required { text, mark_changes } => {
+                let changes = if *mark_changes {
+                    "本データに変更を加えたときは、その旨を明示しなければなりません。"
+                } else {
+                    ""
+                };
+                let when = "本データまたはその派生物を他者に提供するときは、";
+                if text.is_empty() {
+                    format!("{when}提供者を出典として表示しなければなりません。{changes}")
+                } else {
+                    format!(
+                        "{when}以下のいずれかの文言により出典を表示しなければなりません。{changes}{}",
+                        wordings(text)
+                    )
+                }
             }
-            Attribution::Required { text } => format!(
-                "本データまたはその派生物を他者に提供するときは、次のいずれかの文言により出典を表示し、変更を加えた旨を明示しなければなりません。{}",
-                wordings(text)
-            ),
         }
     }
 
@@ -150,6 +159,7 @@ impl Phrases for Japanese {
 
     fn seats(&self, seats: Seats) -> String {
         match seats {
+            Seats::Anyone => "何人も、本条件に従って本データを利用することができます。".to_owned(),
             Seats::Organisation => {
                 "利用者の組織の業務に従事する者は、誰でも本データを利用することができます。".to_owned()
             }
@@ -171,7 +181,7 @@ impl Phrases for Japanese {
         if allowed {
             "利用者は、本ライセンスの範囲内で第三者に再許諾することができます。"
         } else {
-            "利用者は、第三者に再許諾することはできません。"
+            "本ライセンスは、第三者に再許諾する権利を与えるものではありません。"
         }
     }
 
@@ -204,6 +214,7 @@ impl Phrases for Japanese {
 
     fn termination(&self, termination: Termination) -> String {
         let breach = match termination.on_breach {
+            OnBreach::Unstated => "本ライセンスは、条件に違反した場合の効果を定めていません。その効果は法令の定めによります。".to_owned(),
             OnBreach::Irrevocable => {
                 "提供者は、本ライセンスを撤回することができません。条件違反について法令が定める救済は、影響を受けません。".to_owned()
             }
@@ -215,7 +226,7 @@ impl Phrases for Japanese {
             ),
         };
         let convenience = termination.convenience_notice_days.map_or_else(
-            || "いずれの当事者も、理由なく本ライセンスを解約することはできません。".to_owned(),
+            || "本ライセンスは、いずれの当事者にも、理由なく解約する権利を与えるものではありません。".to_owned(),
             |days| format!("各当事者は、{days} 日前までに書面で通知することにより、理由のいかんを問わず本ライセンスを解約することができます。"),
         );
         format!("{breach}{convenience}")

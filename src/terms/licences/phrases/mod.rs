@@ -14,8 +14,8 @@ use super::{
     model::{
         Attribution, Derivatives, Duration, PersonalData, Redistribution, Seats, Termination, Territory, Use, Warranty,
     },
+    presets::Preset,
     render::Language,
-    templates::Preset,
 };
 use crate::base::LangText;
 

@@ -66,10 +66,10 @@ impl Phrases for TraditionalChinese {
 
     fn uses(&self, allowed: &BTreeSet<Use>) -> String {
         let (yes, no) = split_uses(allowed, use_name, "；");
-        let permitted = if yes.is_empty() {
-            "不許可任何使用本資料之行為。".to_owned()
-        } else {
-            format!("本資料得用於：{yes}。")
+        let permitted = match (yes.is_empty(), no.is_empty()) {
+            (true, _) => "不許可任何使用本資料之行為。".to_owned(),
+            (false, false) => format!("本資料得用於：{yes}。"),
+            (false, true) => format!("本資料得用於任何目的，尤其包括：{yes}。"),
         };
         let excluded = (!no.is_empty()).then(|| format!("不得用於：{no}。"));
         sentences([Some(permitted), excluded], "")
@@ -117,14 +117,14 @@ impl Phrases for TraditionalChinese {
     fn attribution(&self, attribution: &Attribution) -> String {
         match attribution {
             Attribution::NotRequired => "被授權人無須標示本資料之來源。".to_owned(),
-            Attribution::Required { text } if text.is_empty() => {
-                "將本資料或其衍生成果提供予他人時，應標示提供者為資料來源，並註明所為之變更。".to_owned()
-            }
-            Attribution::Required { text } => {
-                format!(
-                    "將本資料或其衍生成果提供予他人時，應以下列任一文字標示來源，並註明所為之變更：{}",
-                    wordings(text)
-                )
+            Attribution::Required { text, mark_changes } => {
+                let changes = if *mark_changes { "對本資料所為之變更，應予註明。" } else { "" };
+                let when = "將本資料或其衍生成果提供予他人時，";
+                if text.is_empty() {
+                    format!("{when}應標示提供者為資料來源。{changes}")
+                } else {
+                    format!("{when}應以下列任一文字標示來源。{changes}{}", wordings(text))
+                }
             }
         }
     }
@@ -154,6 +154,7 @@ impl Phrases for TraditionalChinese {
 
     fn seats(&self, seats: Seats) -> String {
         match seats {
+            Seats::Anyone => "任何人均得依本條款使用本資料。".to_owned(),
             Seats::Organisation => "為被授權人組織工作之任何人，均得使用本資料。".to_owned(),
             Seats::Limited { persons } => format!("被授權人組織內得存取本資料者，以具名之 {persons} 人為限。"),
         }
@@ -171,7 +172,7 @@ impl Phrases for TraditionalChinese {
         if allowed {
             "被授權人得於本授權範圍內再授權他人。"
         } else {
-            "被授權人不得再授權他人。"
+            "本授權未授予再授權他人之權利。"
         }
     }
 
@@ -199,6 +200,7 @@ impl Phrases for TraditionalChinese {
 
     fn termination(&self, termination: Termination) -> String {
         let breach = match termination.on_breach {
+            OnBreach::Unstated => "本授權未訂明違反條款之效果，悉依法律規定。".to_owned(),
             OnBreach::Irrevocable => "提供者不得撤回本授權。法律就違反條款所定之其他救濟，不受影響。".to_owned(),
             OnBreach::Automatic => "被授權人違反本條款時，其權利自動終止，並應停止使用本資料。".to_owned(),
             OnBreach::AfterNotice { cure_days } => format!(
@@ -206,7 +208,7 @@ impl Phrases for TraditionalChinese {
             ),
         };
         let convenience = termination.convenience_notice_days.map_or_else(
-            || "任一方均不得無故終止本授權。".to_owned(),
+            || "本授權未賦予任一方無故終止之權利。".to_owned(),
             |days| format!("任一方得於 {days} 日前以書面通知，無須理由終止本授權。"),
         );
         format!("{breach}{convenience}")
