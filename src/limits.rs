@@ -42,6 +42,24 @@ pub const OFFERS_PER_LISTING_MAX: usize = 20;
 pub const PRICE_MINOR_MAX: i64 = 99_999_999;
 /// Longest fixed term of a subscription.
 pub const TERM_MONTHS_MAX: i32 = 36;
+/// Longest fixed term of a licence.
+pub const LICENCE_TERM_MONTHS_MAX: u16 = 120;
+/// Most named persons of a licence.
+pub const SEATS_MAX: u32 = 1_000_000;
+/// Fewest records a minimum aggregation makes sense for.
+pub const AGGREGATION_RECORDS_MIN: u32 = 2;
+/// Highest minimum aggregation a licence may ask for.
+pub const AGGREGATION_RECORDS_MAX: u32 = 1_000_000;
+/// Longest period of notice, or to cure a breach.
+pub const NOTICE_DAYS_MAX: u16 = 365;
+/// Longest attribution, per language.
+pub const ATTRIBUTION_CHARS_MAX: usize = 500;
+/// Longest SPDX identifier.
+pub const LICENCE_ID_CHARS_MAX: usize = 100;
+/// Longest name by which a portal may call a licence; a longer one is prose.
+pub const LICENCE_NAME_BYTES_MAX: usize = 300;
+/// Longest URL.
+pub const URL_CHARS_MAX: usize = 2_000;
 /// Longest promise to answer an enquiry.
 pub const ANSWER_DAYS_MAX: i32 = 30;
 /// Longest idempotency key.

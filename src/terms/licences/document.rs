@@ -12,7 +12,10 @@ use super::{
     templates::OpenLicence,
     validate::{Fault, text_faults},
 };
-use crate::base::{LangText, digest};
+use crate::{
+    base::{LangText, digest},
+    limits::TITLE_CHARS_MAX,
+};
 
 /// A licence in every form it has. Stored whole, it can be read, shown and hashed again years later.
 ///
@@ -57,9 +60,12 @@ impl LicenceDocument {
     /// # Errors
     /// [`BuildError::Invalid`] with every fault; pointers begin with `/title` or `/terms`.
     pub fn commercial(title: LangText, terms: Terms) -> Result<Self, BuildError> {
-        let mut faults = text_faults("/title", &title);
+        let mut faults = text_faults("/title", &title, TITLE_CHARS_MAX);
         if title.is_empty() {
-            faults.push(Fault { pointer: "/title".to_owned(), message: "give a title in a language".to_owned() });
+            faults.push(Fault {
+                pointer: "/title".to_owned(),
+                detail: "Give a title in at least one language.".to_owned(),
+            });
         }
         faults.extend(faults_in_terms(&terms));
         if !faults.is_empty() {
@@ -93,10 +99,18 @@ impl LicenceDocument {
         Ok(Self { title, spdx_id: None, canonical_url: None, terms, clauses, odrl, renderer_version })
     }
 
-    /// SHA-256 of the document's canonical JSON, as 64 hexadecimal digits: what a buyer accepts.
+    /// The document as it is kept for ever: canonical JSON, whose SHA-256 is [`LicenceDocument::hash`].
     ///
     /// # Errors
     /// When the document can't be written as JSON.
+    pub fn canonical_json(&self) -> Result<String, serde_json::Error> {
+        digest::canonical_json(self)
+    }
+
+    /// SHA-256 of the document's canonical JSON, as 64 hexadecimal digits: what a buyer accepts.
+    ///
+    /// # Errors
+    /// As [`LicenceDocument::canonical_json`].
     pub fn hash(&self) -> Result<String, serde_json::Error> {
         digest::canonical_json_sha256(self)
     }
@@ -164,11 +178,10 @@ mod tests {
     #[test]
     fn a_stored_document_gives_the_same_hash_and_text_again() {
         for document in [commercial(Preset::Research), open("OGDL-Taiwan-1.0")] {
-            let stored = serde_json::to_string(&document).expect("JSON");
-            // Even where the types have moved on, the bare JSON is enough to prove what was accepted.
-            let json: Value = serde_json::from_str(&stored).expect("JSON");
-            assert_eq!(digest::canonical_json_sha256(&json).expect("JSON"), document.hash().expect("JSON"));
-            let read: LicenceDocument = serde_json::from_value(json).expect("and back");
+            let stored = document.canonical_json().expect("JSON");
+            // Even where the types have moved on, the bare text is enough to prove what was accepted.
+            assert_eq!(digest::sha256_hex(stored.as_bytes()), document.hash().expect("JSON"));
+            let read: LicenceDocument = serde_json::from_str(&stored).expect("and back");
             assert_eq!(read.hash().expect("JSON"), document.hash().expect("JSON"));
             for language in Language::ALL {
                 assert_eq!(read.plain_text(language), document.plain_text(language));

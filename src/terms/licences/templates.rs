@@ -13,11 +13,8 @@ use super::model::{
     Attribution, Derivatives, Duration, OnBreach, PersonalData, PersonalDataLevel, Redistribution, Seats, Termination,
     Terms, Territory, Use, Warranty,
 };
-use crate::base::LangText;
+use crate::{base::LangText, limits::LICENCE_NAME_BYTES_MAX};
 use table::OPEN;
-
-/// Longest text [`resolve`] looks at, in bytes; a longer one is prose, not a name.
-const NAME_MAX_BYTES: usize = 300;
 
 /// An open licence, as far as this exchange has to know it.
 #[derive(Debug, PartialEq, Eq)]
@@ -105,7 +102,7 @@ pub fn resolve(text: &str) -> Option<&'static OpenLicence> {
     static INDEX: LazyLock<HashMap<String, &'static OpenLicence>> = LazyLock::new(|| {
         OPEN.iter().flat_map(|licence| names(licence).map(move |name| (key(name), licence))).collect()
     });
-    if text.len() > NAME_MAX_BYTES {
+    if text.len() > LICENCE_NAME_BYTES_MAX {
         return None;
     }
     INDEX.get(&key(text)).copied()
@@ -171,7 +168,7 @@ mod tests {
             for name in names(licence) {
                 let other = seen.insert(key(name), licence.spdx_id);
                 assert!(other.is_none_or(|other| other == licence.spdx_id), "{name}");
-                assert!(name.len() <= NAME_MAX_BYTES && !key(name).is_empty(), "{name}");
+                assert!(name.len() <= LICENCE_NAME_BYTES_MAX && !key(name).is_empty(), "{name}");
             }
         }
     }

@@ -1,7 +1,5 @@
 //! What is wrong with terms, and what to change.
 
-use serde::Serialize;
-
 use super::{
     model::{
         Attribution, Derivatives, Duration, OnBreach, PersonalDataLevel, Redistribution, Seats, Termination, Terms,
@@ -9,38 +7,24 @@ use super::{
     },
     territory,
 };
-use crate::base::{LangText, text::is_language_tag};
-
-/// Longest fixed term, in months.
-pub const TERM_MAX_MONTHS: u16 = 120;
-/// Most named persons.
-pub const SEATS_MAX_PERSONS: u32 = 1_000_000;
-/// Fewest records a minimum aggregation makes sense for.
-pub const AGGREGATION_MIN_RECORDS: u32 = 2;
-/// Highest minimum aggregation, in records.
-pub const AGGREGATION_MAX_RECORDS: u32 = 1_000_000;
-/// Longest period of notice or cure, in days.
-pub const NOTICE_MAX_DAYS: u16 = 365;
-/// Most languages of one text.
-pub const TEXT_MAX_LANGUAGES: usize = 16;
-/// Longest attribution or title in one language, in characters.
-pub const TEXT_MAX_CHARS: usize = 500;
-/// Longest URL, in characters.
-pub const URL_MAX_CHARS: usize = 2_000;
-/// Longest licence identifier, in characters.
-pub const LICENCE_ID_MAX_CHARS: usize = 100;
+use crate::{
+    base::{LangText, text::is_language_tag},
+    limits::{
+        AGGREGATION_RECORDS_MAX, AGGREGATION_RECORDS_MIN, ATTRIBUTION_CHARS_MAX, LANGUAGES_MAX, LICENCE_ID_CHARS_MAX,
+        LICENCE_TERM_MONTHS_MAX, NOTICE_DAYS_MAX, SEATS_MAX, URL_CHARS_MAX,
+    },
+};
 
 /// Shortest month, in days: a notice longer than the whole term can never be served.
 const SHORTEST_MONTH_DAYS: u32 = 28;
 
 /// One thing wrong with the terms.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[schema(example = json!({"pointer": "/duration/fixed/months", "message": "give a term of 1 to 120 months"}))]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// RFC 6901 pointer to the value to change, from the root of the terms.
     pub pointer: String,
     /// What to change.
-    pub message: String,
+    pub detail: String,
 }
 
 impl Terms {
@@ -62,106 +46,106 @@ impl Terms {
 
     fn check_uses(&self, faults: &mut Faults) {
         if self.uses.is_empty() {
-            faults.add("/uses", "allow at least one use");
+            faults.add("/uses", "Allow at least one use.");
         }
         if self.uses.contains(&Use::Resale) && !self.redistribution.allows_copies() {
-            faults.add("/uses", "remove resale, or let copies of the data be handed on in /redistribution");
+            faults.add("/uses", "Remove resale, or let copies of the data be handed on in redistribution.");
         }
     }
 
     fn check_redistribution(&self, faults: &mut Faults) {
         let publishable = matches!(self.derivatives, Derivatives::Publishable { .. });
         if self.redistribution == Redistribution::DerivedOnly && !publishable {
-            faults.add("/redistribution", "set /derivatives to publishable, or redistribution to none");
+            faults.add("/redistribution", "Set derivatives to publishable, or redistribution to none.");
         }
         if self.redistribution == Redistribution::None && publishable {
-            faults.add("/derivatives", "set /redistribution to derived_only, or derivatives to internal");
+            faults.add("/derivatives", "Set redistribution to derived_only, or derivatives to internal.");
         }
         if self.redistribution == Redistribution::None && self.sublicense {
-            faults.add("/sublicense", "set to false, or let the data be handed on in /redistribution");
+            faults.add("/sublicense", "Set to false, or let the data be handed on in redistribution.");
         }
         if self.redistribution == Redistribution::WithAttribution && self.attribution == Attribution::NotRequired {
-            faults.add("/attribution", "require attribution, or set /redistribution to unrestricted");
+            faults.add("/attribution", "Require attribution, or set redistribution to unrestricted.");
         }
     }
 
     fn check_share_alike(&self, faults: &mut Faults) {
         let Redistribution::ShareAlike { licence } = &self.redistribution else { return };
         if !is_licence_id(licence) {
-            faults.add("/redistribution/share_alike/licence", "give an SPDX identifier or a LicenseRef- of your own");
+            faults.add("/redistribution/share_alike/licence", "Give an SPDX identifier or a LicenseRef- of your own.");
         }
         if !matches!(self.derivatives, Derivatives::Publishable { .. }) {
-            faults.add("/derivatives", "set to publishable: share-alike lets everyone publish adaptations");
+            faults.add("/derivatives", "Set to publishable: share-alike lets everyone publish adaptations.");
         }
         if self.territory != Territory::Worldwide {
-            faults.add("/territory", "set to worldwide: a share-alike licence knows no borders");
+            faults.add("/territory", "Set to worldwide: a share-alike licence knows no borders.");
         }
         if self.duration != Duration::Perpetual {
-            faults.add("/duration", "set to perpetual: copies under a share-alike licence don't expire");
+            faults.add("/duration", "Set to perpetual: copies under a share-alike licence don't expire.");
         }
     }
 
     fn check_derivatives(&self, faults: &mut Faults) {
         let Derivatives::Publishable { min_aggregation_records: Some(records) } = self.derivatives else { return };
         let pointer = "/derivatives/publishable/min_aggregation_records";
-        if !(AGGREGATION_MIN_RECORDS..=AGGREGATION_MAX_RECORDS).contains(&records) {
-            let message =
-                format!("give {AGGREGATION_MIN_RECORDS} to {AGGREGATION_MAX_RECORDS} records, or leave it out");
-            faults.add(pointer, &message);
+        if !(AGGREGATION_RECORDS_MIN..=AGGREGATION_RECORDS_MAX).contains(&records) {
+            let detail =
+                format!("Give {AGGREGATION_RECORDS_MIN} to {AGGREGATION_RECORDS_MAX} records, or leave it out.");
+            faults.add(pointer, &detail);
         }
         if self.redistribution.allows_copies() {
-            faults.add(pointer, "leave it out: whole copies may be handed on, so aggregation protects nothing");
+            faults.add(pointer, "Leave it out: whole copies may be handed on, so aggregation protects nothing.");
         }
     }
 
     fn check_attribution(&self, faults: &mut Faults) {
         if let Attribution::Required { text, .. } = &self.attribution {
-            faults.0.extend(text_faults("/attribution/required/text", text));
+            faults.0.extend(text_faults("/attribution/required/text", text, ATTRIBUTION_CHARS_MAX));
         }
     }
 
     fn check_territory(&self, faults: &mut Faults) {
         if let Territory::Countries(codes) = &self.territory {
             if codes.is_empty() {
-                faults.add("/territory/countries", "name at least one country, or set the territory to worldwide");
+                faults.add("/territory/countries", "Name at least one country, or set the territory to worldwide.");
             }
             if codes.len() > territory::COUNTRIES_TOTAL {
-                faults.add("/territory/countries", "set the territory to worldwide: these are more than there are");
+                faults.add("/territory/countries", "Set the territory to worldwide: these are more than there are.");
                 return;
             }
             for (index, code) in codes.iter().enumerate().filter(|(_, code)| !territory::is_country(code)) {
-                let message = format!("{} is not an ISO 3166-1 alpha-2 code in upper case", quoted(code));
-                faults.add(&format!("/territory/countries/{index}"), &message);
+                let detail = format!("{} is not an ISO 3166-1 alpha-2 code in upper case.", quoted(code));
+                faults.add(&format!("/territory/countries/{index}"), &detail);
             }
         }
         if let Some(law) = self.governing_law.as_deref().filter(|law| !territory::is_jurisdiction(law)) {
-            let message = format!("{} is not an ISO 3166 code such as DK or CA-ON", quoted(law));
-            faults.add("/governing_law", &message);
+            let detail = format!("{} is not an ISO 3166 code such as DK or CA-ON.", quoted(law));
+            faults.add("/governing_law", &detail);
         }
     }
 
     fn check_duration(&self, faults: &mut Faults) {
         if let Duration::Fixed { months, .. } = self.duration
-            && !(1..=TERM_MAX_MONTHS).contains(&months)
+            && !(1..=LICENCE_TERM_MONTHS_MAX).contains(&months)
         {
-            faults.add("/duration/fixed/months", &format!("give a term of 1 to {TERM_MAX_MONTHS} months"));
+            faults.add("/duration/fixed/months", &format!("Give a term of 1 to {LICENCE_TERM_MONTHS_MAX} months."));
         }
     }
 
     fn check_seats(&self, faults: &mut Faults) {
         if self.seats == Seats::Anyone && !self.redistribution.allows_copies() {
-            faults.add("/seats", "set to organisation or limited: the data can't be handed on to just anyone");
+            faults.add("/seats", "Set to organisation or limited: the data can't be handed on to just anyone.");
         }
         if self.seats == Seats::Anyone && !self.affiliates {
-            faults.add("/affiliates", "set to true: affiliated companies are among anyone");
+            faults.add("/affiliates", "Set to true: affiliated companies are among anyone.");
         }
         let Seats::Limited { persons } = self.seats else { return };
-        if !(1..=SEATS_MAX_PERSONS).contains(&persons) {
-            let message = format!("give 1 to {SEATS_MAX_PERSONS} persons, or set seats to organisation");
-            faults.add("/seats/limited/persons", &message);
+        if !(1..=SEATS_MAX).contains(&persons) {
+            let detail = format!("Give 1 to {SEATS_MAX} persons, or set seats to organisation.");
+            faults.add("/seats/limited/persons", &detail);
         }
         if self.redistribution.allows_copies() {
-            faults.add("/seats", "set to organisation: copies may be handed on, so persons can't be counted");
+            faults.add("/seats", "Set to organisation: copies may be handed on, so persons can't be counted.");
         }
     }
 
@@ -170,44 +154,44 @@ impl Terms {
         if let Some(url) = &declared.dpa_url
             && !is_https_url(url)
         {
-            faults.add("/personal_data/dpa_url", &format!("give an https URL of at most {URL_MAX_CHARS} characters"));
+            faults.add("/personal_data/dpa_url", &format!("Give an https URL of at most {URL_CHARS_MAX} characters."));
         }
         if declared.level == PersonalDataLevel::None {
             if declared.dpa_url.is_some() {
-                faults.add("/personal_data/dpa_url", "leave it out, or declare the personal data it is about");
+                faults.add("/personal_data/dpa_url", "Leave it out, or declare the personal data it is about.");
             }
             return;
         }
         if !declared.re_identification_prohibited {
-            faults.add("/personal_data/re_identification_prohibited", "set to true where there is personal data");
+            faults.add("/personal_data/re_identification_prohibited", "Set to true where there is personal data.");
         }
         if declared.dpa_url.is_none() {
-            faults.add("/personal_data/dpa_url", "give the URL of the data processing agreement");
+            faults.add("/personal_data/dpa_url", "Give the URL of the data processing agreement.");
         }
         if self.redistribution.allows_copies() {
-            faults.add("/redistribution", "set to none or derived_only: personal data can't be handed on to anyone");
+            faults.add("/redistribution", "Set to none or derived_only: personal data can't be handed on to anyone.");
         }
     }
 
     fn check_termination(&self, faults: &mut Faults) {
         let Termination { on_breach, convenience_notice_days } = self.termination;
         if let OnBreach::AfterNotice { cure_days } = on_breach
-            && !(1..=NOTICE_MAX_DAYS).contains(&cure_days)
+            && !(1..=NOTICE_DAYS_MAX).contains(&cure_days)
         {
-            let message = format!("give 1 to {NOTICE_MAX_DAYS} days, or set on_breach to automatic");
-            faults.add("/termination/on_breach/after_notice/cure_days", &message);
+            let detail = format!("Give 1 to {NOTICE_DAYS_MAX} days, or set on_breach to automatic.");
+            faults.add("/termination/on_breach/after_notice/cure_days", &detail);
         }
         let Some(days) = convenience_notice_days else { return };
         let pointer = "/termination/convenience_notice_days";
-        if !(1..=NOTICE_MAX_DAYS).contains(&days) {
-            faults.add(pointer, &format!("give 1 to {NOTICE_MAX_DAYS} days, or leave it out"));
+        if !(1..=NOTICE_DAYS_MAX).contains(&days) {
+            faults.add(pointer, &format!("Give 1 to {NOTICE_DAYS_MAX} days, or leave it out."));
         }
         match self.duration {
             Duration::Perpetual => {
-                faults.add(pointer, "leave it out, or give a fixed term: a perpetual licence can't be ended at will");
+                faults.add(pointer, "Leave it out, or give a fixed term: a perpetual licence can't be ended at will.");
             }
             Duration::Fixed { months, .. } if u32::from(days) >= u32::from(months) * SHORTEST_MONTH_DAYS => {
-                faults.add(pointer, "give a notice shorter than the term itself");
+                faults.add(pointer, "Give a notice shorter than the term itself.");
             }
             Duration::Fixed { .. } => {}
         }
@@ -215,22 +199,22 @@ impl Terms {
 }
 
 /// What is wrong with a text in several languages at `pointer`; no language at all is fine.
-pub fn text_faults(pointer: &str, text: &LangText) -> Vec<Fault> {
+pub fn text_faults(pointer: &str, text: &LangText, chars_max: usize) -> Vec<Fault> {
     let mut faults = Faults::default();
-    if text.0.len() > TEXT_MAX_LANGUAGES {
-        faults.add(pointer, &format!("give at most {TEXT_MAX_LANGUAGES} languages"));
+    if text.0.len() > LANGUAGES_MAX {
+        faults.add(pointer, &format!("Give at most {LANGUAGES_MAX} languages."));
         return faults.0;
     }
     for (language, words) in &text.0 {
         if !is_language_tag(language) {
-            let message = format!("{} is not a language tag such as en, zh-Hant, ja or da", quoted(language));
-            faults.add(pointer, &message);
+            let detail = format!("{} is not a language tag such as en, zh-Hant, ja or da.", quoted(language));
+            faults.add(pointer, &detail);
             continue;
         }
         let one_line = !words.chars().any(is_line_or_control);
-        if words.trim().is_empty() || words.chars().count() > TEXT_MAX_CHARS || !one_line {
-            let message = format!("give one line of 1 to {TEXT_MAX_CHARS} characters, or leave the language out");
-            faults.add(&format!("{pointer}/{language}"), &message);
+        if words.trim().is_empty() || words.chars().count() > chars_max || !one_line {
+            let detail = format!("Give one line of 1 to {chars_max} characters, or leave the language out.");
+            faults.add(&format!("{pointer}/{language}"), &detail);
         }
     }
     faults.0
@@ -241,8 +225,8 @@ pub fn text_faults(pointer: &str, text: &LangText) -> Vec<Fault> {
 struct Faults(Vec<Fault>);
 
 impl Faults {
-    fn add(&mut self, pointer: &str, message: &str) {
-        self.0.push(Fault { pointer: pointer.to_owned(), message: message.to_owned() });
+    fn add(&mut self, pointer: &str, detail: &str) {
+        self.0.push(Fault { pointer: pointer.to_owned(), detail: detail.to_owned() });
     }
 }
 
@@ -259,13 +243,13 @@ fn is_line_or_control(c: char) -> bool {
 fn is_https_url(url: &str) -> bool {
     let host = url.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
     let one_word = !url.chars().any(|c| c.is_whitespace() || is_line_or_control(c));
-    !host.is_empty() && one_word && url.chars().count() <= URL_MAX_CHARS
+    !host.is_empty() && one_word && url.chars().count() <= URL_CHARS_MAX
 }
 
 fn is_licence_id(text: &str) -> bool {
     let custom = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b".-".contains(&b));
     let known = spdx::license_id(text).is_some() || text.strip_prefix("LicenseRef-").is_some_and(custom);
-    known && text.len() <= LICENCE_ID_MAX_CHARS
+    known && text.len() <= LICENCE_ID_CHARS_MAX
 }
 
 #[cfg(test)]
@@ -339,7 +323,7 @@ mod tests {
         };
         assert_eq!(of(1, Redistribution::DerivedOnly), ["/derivatives/publishable/min_aggregation_records"]);
         assert_eq!(of(5, Redistribution::Unrestricted), ["/derivatives/publishable/min_aggregation_records"]);
-        assert!(of(AGGREGATION_MAX_RECORDS, Redistribution::DerivedOnly).is_empty());
+        assert!(of(AGGREGATION_RECORDS_MAX, Redistribution::DerivedOnly).is_empty());
     }
 
     #[test]
@@ -423,7 +407,7 @@ mod tests {
             pointers(|terms| terms.attribution = Attribution::Required { text, mark_changes: true })
         };
         assert!(wording("City of Aarhus").is_empty());
-        for bad in ["a\n## 2. Fee", "a\u{2028}b", "a\u{202E}b", " ", &"x".repeat(TEXT_MAX_CHARS + 1)] {
+        for bad in ["a\n## 2. Fee", "a\u{2028}b", "a\u{202E}b", " ", &"x".repeat(ATTRIBUTION_CHARS_MAX + 1)] {
             assert_eq!(wording(bad), ["/attribution/required/text/en"], "{bad:?}");
         }
     }
