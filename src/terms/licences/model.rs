@@ -31,6 +31,7 @@ use crate::base::LangText;
 }))]
 pub struct Terms {
     /// What the data may be used for; whatever is missing here is not allowed.
+    #[schema(min_items = 1)]
     pub uses: BTreeSet<Use>,
     /// Whether the data may be handed on.
     pub redistribution: Redistribution,
@@ -114,6 +115,7 @@ pub enum Derivatives {
     Publishable {
         /// Each published value must summarise at least so many records.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(minimum = 2, maximum = 1_000_000)]
         min_aggregation_records: Option<u32>,
     },
 }
@@ -152,6 +154,7 @@ pub enum Duration {
     /// For a number of calendar months from the grant.
     Fixed {
         /// Calendar months.
+        #[schema(minimum = 1, maximum = 120)]
         months: u16,
         /// What happens to the data when they are over.
         after_end: AfterEnd,
@@ -181,6 +184,7 @@ pub enum Seats {
     /// Named persons.
     Limited {
         /// Number of persons.
+        #[schema(minimum = 1, maximum = 1_000_000)]
         persons: u32,
     },
 }
@@ -218,6 +222,7 @@ pub struct Termination {
     pub on_breach: OnBreach,
     /// Notice after which either party may end it without a reason; absent when neither may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 365)]
     pub convenience_notice_days: Option<u16>,
 }
 
@@ -234,6 +239,7 @@ pub enum OnBreach {
     /// The provider may end it when the breach is not cured in time.
     AfterNotice {
         /// Days from the written notice.
+        #[schema(minimum = 1, maximum = 365)]
         cure_days: u16,
     },
 }
@@ -312,7 +318,7 @@ mod tests {
     use utoipa::PartialSchema;
 
     use super::*;
-    use crate::terms::licences::strategies::any_terms;
+    use crate::{limits, terms::licences::strategies::any_terms};
 
     fn example() -> serde_json::Value {
         let schema = serde_json::to_value(Terms::schema()).expect("a schema is JSON");
@@ -323,6 +329,21 @@ mod tests {
     fn the_documented_example_is_valid() {
         let terms: Terms = serde_json::from_value(example()).expect("the example parses");
         assert_eq!(terms.validate(), []);
+    }
+
+    #[test]
+    fn the_schema_states_the_limits_that_are_checked() {
+        let maximum = |schema: utoipa::openapi::RefOr<utoipa::openapi::Schema>, variant: &str, field: &str| {
+            let schema = serde_json::to_value(schema).expect("a schema is JSON");
+            let variants = schema["oneOf"].as_array().cloned().unwrap_or_default();
+            let found = variants.iter().map(|each| &each["properties"][variant]["properties"][field]["maximum"]);
+            found.filter_map(serde_json::Value::as_u64).next()
+        };
+        assert_eq!(maximum(Duration::schema(), "fixed", "months"), Some(limits::LICENCE_TERM_MONTHS_MAX.into()));
+        assert_eq!(maximum(Seats::schema(), "limited", "persons"), Some(limits::SEATS_MAX.into()));
+        assert_eq!(maximum(OnBreach::schema(), "after_notice", "cure_days"), Some(limits::NOTICE_DAYS_MAX.into()));
+        let records = maximum(Derivatives::schema(), "publishable", "min_aggregation_records");
+        assert_eq!(records, Some(limits::AGGREGATION_RECORDS_MAX.into()));
     }
 
     #[test]
