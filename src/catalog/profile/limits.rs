@@ -1,0 +1,63 @@
+//! How much a profile may cost.
+
+/// Bounds on the time, memory and output of one profile.
+///
+/// Memory stays below about `3 × max_row_bytes` for the row at hand, plus per column at most
+/// `16 bytes × distinct_exact_max` and `200 × max_cell_bytes`, plus `sample_max_bytes`; for Parquet, plus one page
+/// of at most `max_page_bytes` per column. Nothing depends on the size of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileLimits {
+    /// Rows read; the rest is left uncounted and the profile marked truncated.
+    pub max_rows: u64,
+    /// Columns profiled; further ones are named in a warning only.
+    pub max_columns: usize,
+    /// Bytes of UTF-8 kept of one value in samples, top values, minimum and maximum; longer ones end in `…`.
+    pub max_cell_bytes: usize,
+    /// Bytes of one row or of one JSON value that is read as a whole.
+    pub max_row_bytes: u64,
+    /// Rows of the sample.
+    pub sample_rows: usize,
+    /// Bytes of all sampled values together; the sample ends early when they are used up.
+    pub sample_max_bytes: usize,
+    /// Distinct values counted exactly, over at most 256 columns; wider tables share the same memory.
+    pub distinct_exact_max: usize,
+    /// Most frequent values reported per column.
+    pub top_values: usize,
+    /// Warnings reported.
+    pub max_warnings: usize,
+    /// Parquet: bytes of the footer that describes the file.
+    pub max_footer_bytes: u64,
+    /// Parquet: decoded bytes of one page.
+    pub max_page_bytes: u64,
+    /// Parquet: values that are held at once, of a dictionary or of a nested column in one row group.
+    pub max_values_at_once: u64,
+}
+
+/// Columns for which [`ProfileLimits::distinct_exact_max`] holds in full.
+const EXACT_COLUMNS: usize = 256;
+
+impl ProfileLimits {
+    /// Distinct values counted exactly per column of a table this wide.
+    pub(super) fn exact_per_column(&self, columns: usize) -> usize {
+        self.distinct_exact_max * EXACT_COLUMNS / columns.max(EXACT_COLUMNS)
+    }
+}
+
+impl Default for ProfileLimits {
+    fn default() -> Self {
+        Self {
+            max_rows: 20_000_000,
+            max_columns: 1_024,
+            max_cell_bytes: 256,
+            max_row_bytes: 8 << 20,
+            sample_rows: 100,
+            sample_max_bytes: 1 << 20,
+            distinct_exact_max: 10_000,
+            top_values: 10,
+            max_warnings: 50,
+            max_footer_bytes: 16 << 20,
+            max_page_bytes: 64 << 20,
+            max_values_at_once: 4 << 20,
+        }
+    }
+}
