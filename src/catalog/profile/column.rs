@@ -282,9 +282,11 @@ impl Column {
             ColumnType::Date | ColumnType::DateTime if compact || self.stamps.0.is_some() => {
                 self.time_range().map(|(min, max)| (min.text(), max.text()))
             }
-            ColumnType::Boolean => {
-                texts(&self.texts).map(|(min, max)| (min.to_ascii_lowercase(), max.to_ascii_lowercase()))
-            }
+            ColumnType::Boolean => texts(&self.texts).map(|(one, other)| {
+                // `TRUE` stands before `false` in the order of text.
+                let (one, other) = (one.to_ascii_lowercase(), other.to_ascii_lowercase());
+                if one <= other { (one, other) } else { (other, one) }
+            }),
             ColumnType::Text => texts(&self.texts),
             _ => None,
         };

@@ -1,10 +1,6 @@
 //! Profiles of JSON documents, of JSON lines and of GeoJSON.
 
-use std::{
-    fs::File,
-    io::{BufReader, Read},
-    rc::Rc,
-};
+use std::{fs::File, io::BufReader, rc::Rc};
 
 use serde::de::DeserializeSeed;
 use serde_json::{Deserializer, error::Category, value::RawValue};
@@ -112,21 +108,6 @@ fn json_error(error: &serde_json::Error, allowance: &Allowance, limits: &Profile
             let text = error.to_string();
             let text = text.split(" at line ").next().unwrap_or_default();
             unparsable(format!("the text is no JSON from line {line} column {column} on: {text}"))
-        }
-    }
-}
-
-/// True when the first sign of the text opens a JSON value.
-pub(super) fn looks_like_json(file: &File, encoding: TextEncoding) -> Result<bool, ProfileError> {
-    let mut reader = TextReader::new(file, encoding, u64::MAX)?;
-    let mut buffer = [0; 512];
-    loop {
-        let count = reader.read(&mut buffer)?;
-        if count == 0 {
-            return Ok(false);
-        }
-        if let Some(first) = buffer[..count].iter().find(|byte| !byte.is_ascii_whitespace()) {
-            return Ok(matches!(first, b'{' | b'['));
         }
     }
 }

@@ -20,6 +20,8 @@ mod parquet_guard;
 mod report;
 mod sketch;
 mod table;
+#[cfg(test)]
+mod tests;
 mod text;
 mod thrift;
 mod value;
@@ -79,8 +81,13 @@ pub fn profile_file(path: &Path, name: &str, limits: &ProfileLimits) -> Result<P
         return Err(unparsable("the file is called Parquet, but does not begin with PAR1"));
     }
     let encoding = text::detect_encoding(&mut file)?;
+    let first = text::first_sign(&file, encoding)?;
+    if first == Some(b'<') {
+        // Also what a portal sends in place of a file that it has lost.
+        return Err(unparsable("XML and HTML documents are listed but not profiled"));
+    }
     let is_csv = matches!(extension.as_str(), "csv" | "tsv" | "tab");
-    let mut profile = if !is_csv && json_file::looks_like_json(&file, encoding)? {
+    let mut profile = if !is_csv && matches!(first, Some(b'{' | b'[')) {
         let is_lines = matches!(extension.as_str(), "jsonl" | "ndjson" | "geojsonl" | "geojsons" | "jsonlines");
         json_file::profile(&file, encoding, is_lines, size_bytes, limits)?
     } else if matches!(extension.as_str(), "json" | "geojson" | "jsonl" | "ndjson") {
@@ -94,7 +101,7 @@ pub fn profile_file(path: &Path, name: &str, limits: &ProfileLimits) -> Result<P
 }
 
 /// The beginnings of formats that hold data, but no table to look at.
-static UNPROFILED: [(&[u8], &str); 13] = [
+static UNPROFILED: [(&[u8], &str); 12] = [
     (b"PK\x03\x04", "ZIP archives (and the office formats made of them)"),
     (b"PK\x05\x06", "ZIP archives (and the office formats made of them)"),
     (b"%PDF", "PDF documents"),
@@ -107,5 +114,4 @@ static UNPROFILED: [(&[u8], &str); 13] = [
     (b"\x89PNG", "images"),
     (b"\xFF\xD8\xFF", "images"),
     (b"II*\0", "images"),
-    (b"<", "XML and HTML documents"),
 ];

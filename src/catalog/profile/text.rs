@@ -262,3 +262,16 @@ impl Read for TextReader {
         Ok(count)
     }
 }
+
+/// The first character of a text that is no white space, if it is ASCII.
+pub(super) fn first_sign(file: &File, encoding: TextEncoding) -> io::Result<Option<u8>> {
+    let mut reader = TextReader::new(file, encoding, u64::MAX)?;
+    let mut buffer = [0; 512];
+    loop {
+        let count = reader.read(&mut buffer)?;
+        let first = buffer[..count].iter().find(|byte| !byte.is_ascii_whitespace());
+        if first.is_some() || count == 0 {
+            return Ok(first.copied());
+        }
+    }
+}
