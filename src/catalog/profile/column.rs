@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use super::{
     ColumnProfile, ColumnType, ProfileLimits, TopValue,
     geo::Axis,
+    limits::Counting,
     sketch::{Distinct, Frequent, hash},
     value::{Notation, Number, PLACEHOLDERS, Reading, Stamp, read},
 };
@@ -100,41 +101,41 @@ impl Column {
         self.declared = Some(kind);
     }
 
-    pub(super) fn add(&mut self, cell: Cell<'_>, notation: Notation, exact_max: usize, limits: &ProfileLimits) {
+    pub(super) fn add(&mut self, cell: Cell<'_>, notation: Notation, counting: Counting, limits: &ProfileLimits) {
         match cell {
             Cell::Null => {}
             Cell::Boolean(value) => {
                 self.census.booleans += 1;
-                self.tally(if value { "true" } else { "false" }, exact_max, limits);
+                self.tally(if value { "true" } else { "false" }, counting, limits);
             }
             Cell::Number(text) => {
                 match Number::parse(text, false) {
                     Some(number) => self.add_number(&number),
                     None => self.census.texts += 1,
                 }
-                self.tally(text, exact_max, limits);
+                self.tally(text, counting, limits);
             }
             Cell::Stamp(stamp) => {
                 self.add_stamp(&stamp);
-                self.tally(&stamp.text(), exact_max, limits);
+                self.tally(&stamp.text(), counting, limits);
             }
-            Cell::Text(text) => self.add_text(text.trim(), notation, exact_max, limits),
+            Cell::Text(text) => self.add_text(text.trim(), notation, counting, limits),
             Cell::Json(text) => {
                 self.census.json += 1;
-                self.distinct.insert(hash(text.as_bytes()), exact_max);
+                self.distinct.insert(hash(text.as_bytes()), counting.exact_max);
             }
             Cell::Geometry(text) => {
                 self.census.geometries += 1;
-                self.distinct.insert(hash(text.as_bytes()), exact_max);
+                self.distinct.insert(hash(text.as_bytes()), counting.exact_max);
             }
             Cell::Binary(bytes) => {
                 self.census.binaries += 1;
-                self.distinct.insert(hash(bytes), exact_max);
+                self.distinct.insert(hash(bytes), counting.exact_max);
             }
         }
     }
 
-    fn add_text(&mut self, text: &str, notation: Notation, exact_max: usize, limits: &ProfileLimits) {
+    fn add_text(&mut self, text: &str, notation: Notation, counting: Counting, limits: &ProfileLimits) {
         if text.is_empty() {
             return;
         }
@@ -151,7 +152,7 @@ impl Column {
             Reading::Stamp(stamp) => self.add_stamp(&stamp),
             Reading::Text => self.census.texts += 1,
         }
-        self.tally(text, exact_max, limits);
+        self.tally(text, counting, limits);
     }
 
     fn add_number(&mut self, number: &Number<'_>) {
@@ -180,10 +181,10 @@ impl Column {
     }
 
     /// Counts a scalar value by its text.
-    fn tally(&mut self, text: &str, exact_max: usize, limits: &ProfileLimits) {
+    fn tally(&mut self, text: &str, counting: Counting, limits: &ProfileLimits) {
         let hash = hash(text.as_bytes());
-        self.distinct.insert(hash, exact_max);
-        self.frequent.add(hash, 1, self.last_row, || cut(text, limits.max_cell_bytes));
+        self.distinct.insert(hash, counting.exact_max);
+        self.frequent.add(hash, 1, self.last_row, counting.counters_max, || cut(text, limits.max_cell_bytes));
         self.add_to_text_range(text, limits);
     }
 
@@ -266,11 +267,11 @@ impl Column {
         None
     }
 
-    pub(super) fn finish(mut self, rows: u64, exact_max: usize, limits: &ProfileLimits) -> ColumnProfile {
+    pub(super) fn finish(mut self, rows: u64, counting: Counting, limits: &ProfileLimits) -> ColumnProfile {
         let kind = self.kind();
         let compact = kind == ColumnType::Date && self.census.integers > 0;
         if kind == ColumnType::Text {
-            self.count_placeholders_as_text(exact_max, limits);
+            self.count_placeholders_as_text(counting, limits);
         }
         let nested = self.census.json + self.census.geometries + self.census.binaries;
         let texts = |range: &Range<String>| range.0.clone();
@@ -309,13 +310,13 @@ impl Column {
         }
     }
 
-    fn count_placeholders_as_text(&mut self, exact_max: usize, limits: &ProfileLimits) {
+    fn count_placeholders_as_text(&mut self, counting: Counting, limits: &ProfileLimits) {
         for (text, count) in PLACEHOLDERS.iter().zip(std::mem::take(&mut self.placeholders)) {
             if count > 0 {
                 let hash = hash(text.as_bytes());
                 self.census.texts += count;
-                self.distinct.insert(hash, exact_max);
-                self.frequent.add(hash, count, self.last_row, || (*text).to_owned());
+                self.distinct.insert(hash, counting.exact_max);
+                self.frequent.add(hash, count, self.last_row, counting.counters_max, || (*text).to_owned());
                 self.add_to_text_range(text, limits);
             }
         }

@@ -2,9 +2,10 @@
 
 /// Bounds on the time, memory and output of one profile.
 ///
-/// Memory stays below about `3 × max_row_bytes` for the row at hand, plus per column at most
-/// `16 bytes × distinct_exact_max` and `200 × max_cell_bytes`, plus `sample_max_bytes`; for Parquet, plus one page
-/// of at most `max_page_bytes` per column. Nothing depends on the size of the file.
+/// Memory stays below a few times `max_row_bytes` for the row at hand, plus `sample_max_bytes`, plus per column, for up
+/// to 256 columns, `20 bytes × distinct_exact_max` and `counters_max × (max_cell_bytes + 64 bytes)`; for Parquet, plus
+/// one page and one dictionary per column. Nothing depends on the size of the file. By default that is 5 MB for a
+/// usual table and about 150 MB for the most hostile text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileLimits {
     /// Rows read; the rest is left uncounted and the profile marked truncated.
@@ -21,6 +22,8 @@ pub struct ProfileLimits {
     pub sample_max_bytes: usize,
     /// Distinct values counted exactly, over at most 256 columns; wider tables share the same memory.
     pub distinct_exact_max: usize,
+    /// Values of a column whose occurrences are counted at the same time, shared likewise.
+    pub counters_max: usize,
     /// Most frequent values reported per column.
     pub top_values: usize,
     /// Warnings reported.
@@ -29,17 +32,29 @@ pub struct ProfileLimits {
     pub max_footer_bytes: u64,
     /// Parquet: decoded bytes of one page.
     pub max_page_bytes: u64,
+    /// Parquet: decoded bytes of all pages; small files can claim the same page many times.
+    pub max_decoded_bytes: u64,
     /// Parquet: values that are held at once, of a dictionary or of a nested column in one row group.
     pub max_values_at_once: u64,
 }
 
-/// Columns for which [`ProfileLimits::distinct_exact_max`] holds in full.
-const EXACT_COLUMNS: usize = 256;
+/// Columns that have the memory for counting values to themselves; wider tables share it.
+const COUNTING_COLUMNS: usize = 256;
+
+/// What counting the values of one column may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counting {
+    /// Distinct values counted exactly.
+    pub(super) exact_max: usize,
+    /// Values whose occurrences are counted at the same time.
+    pub(super) counters_max: usize,
+}
 
 impl ProfileLimits {
-    /// Distinct values counted exactly per column of a table this wide.
-    pub(super) fn exact_per_column(&self, columns: usize) -> usize {
-        self.distinct_exact_max * EXACT_COLUMNS / columns.max(EXACT_COLUMNS)
+    /// The share of one column in a table this wide.
+    pub(super) fn counting(&self, columns: usize) -> Counting {
+        let share = |whole: usize| whole.saturating_mul(COUNTING_COLUMNS) / columns.max(COUNTING_COLUMNS);
+        Counting { exact_max: share(self.distinct_exact_max), counters_max: share(self.counters_max).max(2) }
     }
 }
 
@@ -53,10 +68,12 @@ impl Default for ProfileLimits {
             sample_rows: 100,
             sample_max_bytes: 1 << 20,
             distinct_exact_max: 10_000,
+            counters_max: 1_024,
             top_values: 10,
             max_warnings: 50,
             max_footer_bytes: 16 << 20,
             max_page_bytes: 64 << 20,
+            max_decoded_bytes: 32 << 30,
             max_values_at_once: 4 << 20,
         }
     }

@@ -87,13 +87,21 @@ pub fn profile_file(path: &Path, name: &str, limits: &ProfileLimits) -> Result<P
         return Err(unparsable("XML and HTML documents are listed but not profiled"));
     }
     let is_csv = matches!(extension.as_str(), "csv" | "tsv" | "tab");
-    let mut profile = if !is_csv && matches!(first, Some(b'{' | b'[')) {
-        let is_lines = matches!(extension.as_str(), "jsonl" | "ndjson" | "geojsonl" | "geojsons" | "jsonlines");
-        json_file::profile(&file, encoding, is_lines, size_bytes, limits)?
-    } else if matches!(extension.as_str(), "json" | "geojson" | "jsonl" | "ndjson") {
-        return Err(unparsable("the file is called JSON, but does not begin with a brace or bracket"));
-    } else {
-        csv_file::profile(&file, encoding, is_csv, size_bytes, limits)?
+    let is_lines = matches!(extension.as_str(), "jsonl" | "ndjson" | "geojsonl" | "geojsons");
+    let is_json = is_lines || matches!(extension.as_str(), "json" | "geojson");
+    let opens_json = matches!(first, Some(b'{' | b'['));
+    let json = opens_json.then(|| json_file::profile(&file, encoding, is_lines, size_bytes, limits));
+    let mut profile = match json {
+        Some(Ok(profile)) => profile,
+        // Some databases write the names of columns in brackets.
+        Some(Err(ProfileError::Unparsable { .. })) if is_csv => {
+            csv_file::profile(&file, encoding, is_csv, size_bytes, limits)?
+        }
+        Some(Err(error)) => return Err(error),
+        None if is_json => {
+            return Err(unparsable("the file is called JSON, but does not begin with a brace or bracket"));
+        }
+        None => csv_file::profile(&file, encoding, is_csv, size_bytes, limits)?,
     };
     profile.encoding = Some(encoding.encoding.name().to_owned());
     profile.had_bom = encoding.bom_bytes > 0;

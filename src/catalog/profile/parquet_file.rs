@@ -188,7 +188,10 @@ impl Plan {
             Field::Double(value) if value.is_finite() => number(&value.to_string()),
             Field::Float16(value) if value.is_finite() => number(&value.to_string()),
             Field::Float(_) | Field::Double(_) | Field::Float16(_) => table.add(self.column, Cell::Null),
-            Field::Decimal(value) => number(&decimal_text(value)),
+            Field::Decimal(value) => match decimal_text(value) {
+                Some(text) => number(&text),
+                None => table.add(self.column, Cell::Null),
+            },
             Field::Str(text) if self.kind == ColumnType::Json => table.add(self.column, Cell::Json(text)),
             Field::Str(text) => table.add(self.column, Cell::Text(text)),
             Field::Bytes(bytes) => match (self.kind, std::str::from_utf8(bytes.data())) {
@@ -242,21 +245,24 @@ fn time_text(micros: i64) -> Option<String> {
     Some(format!("{hour:02}:{minute:02}:{second:02}{fraction}"))
 }
 
-/// A decimal's unscaled value is a two's complement number, most significant byte first.
-fn decimal_text(value: &Decimal) -> String {
+/// A decimal's unscaled value is a two's complement number, most significant byte first; beyond 128 bits it is none.
+fn decimal_text(value: &Decimal) -> Option<String> {
     let bytes = value.data();
     let negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
-    if bytes.len() > 16 {
-        return "0".to_owned();
-    }
-    let mut wide = [if negative { 0xFF } else { 0 }; 16];
+    let filler = if negative { 0xFF } else { 0 };
+    let excess = bytes.len().saturating_sub(16);
+    let (extension, bytes) = bytes.split_at(excess);
+    let mut wide = [filler; 16];
     wide[16 - bytes.len()..].copy_from_slice(bytes);
     let unscaled = i128::from_be_bytes(wide);
-    let scale = usize::try_from(value.scale()).unwrap_or(0).min(38);
+    if extension.iter().any(|byte| *byte != filler) || unscaled.is_negative() != negative {
+        return None;
+    }
+    let scale = usize::try_from(value.scale()).ok().filter(|scale| *scale <= 64)?;
     let digits = format!("{:0>width$}", unscaled.unsigned_abs(), width = scale + 1);
     let (whole, fraction) = digits.split_at(digits.len() - scale);
     let sign = if negative { "-" } else { "" };
-    if scale == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+    Some(if scale == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") })
 }
 
 fn json_of(field: &Field) -> Value {
@@ -270,7 +276,7 @@ fn json_of(field: &Field) -> Value {
         Field::Str(text) => Value::String(text.clone()),
         Field::Bytes(bytes) => std::str::from_utf8(bytes.data())
             .map_or_else(|_| Value::String(format!("{} bytes", bytes.len())), Value::from),
-        Field::Decimal(value) => Value::String(decimal_text(value)),
+        Field::Decimal(value) => decimal_text(value).map_or(Value::Null, Value::String),
         Field::Date(days) => day(*days).map_or(Value::Null, |day| Value::String(Stamp::day(day).text())),
         Field::Group(row) => {
             let members = row.get_column_iter().map(|(name, field)| (name.clone(), json_of(field)));

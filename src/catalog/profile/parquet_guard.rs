@@ -130,6 +130,12 @@ const SELF_COUNTED_ENCODINGS: [i64; 2] = [6, 7];
 /// Columns that are whole, but can't be read in bounded memory: index of the leaf, and why.
 pub(super) type Unreadable = BTreeMap<usize, &'static str>;
 
+/// What was found of the pages of one column in one row group.
+struct ChunkReport {
+    decoded_bytes: u64,
+    unreadable: Option<&'static str>,
+}
+
 /// Checks every page of every column: that it lies in the file and decodes to no more than the limits allow.
 pub(super) fn check_pages(
     file: &mut File,
@@ -138,16 +144,22 @@ pub(super) fn check_pages(
     limits: &ProfileLimits,
 ) -> Result<Unreadable, ProfileError> {
     let mut unreadable = Unreadable::new();
+    let mut decoded_bytes = 0_u64;
     for (number, group) in metadata.row_groups().iter().enumerate() {
         for (index, chunk) in group.columns().iter().enumerate() {
-            let why = check_chunk(file, size_bytes, chunk, limits).map_err(|error| match error {
+            let chunk_report = check_chunk(file, size_bytes, chunk, limits).map_err(|error| match error {
                 ProfileError::Unparsable { reason } => {
                     let column = super::column::cut(&chunk.column_path().string(), limits.max_cell_bytes);
                     unparsable(format!("column {column:?} of row group {}: {reason}", number + 1))
                 }
                 other => other,
             })?;
-            if let Some(why) = why {
+            decoded_bytes = decoded_bytes.saturating_add(chunk_report.decoded_bytes);
+            if decoded_bytes > limits.max_decoded_bytes {
+                let most = limits.max_decoded_bytes;
+                return Err(unparsable(format!("the Parquet file decodes to more than {most} bytes")));
+            }
+            if let Some(why) = chunk_report.unreadable {
                 unreadable.insert(index, why);
             }
         }
@@ -160,14 +172,14 @@ fn check_chunk(
     size_bytes: u64,
     chunk: &ColumnChunkMetaData,
     limits: &ProfileLimits,
-) -> Result<Option<&'static str>, ProfileError> {
+) -> Result<ChunkReport, ProfileError> {
     let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
     let place = u64::try_from(start).ok().zip(u64::try_from(chunk.compressed_size()).ok());
     let place = place.and_then(|(start, length)| Some((start, start.checked_add(length)?)));
     let Some((mut at, end)) = place.filter(|(_, end)| *end <= size_bytes) else {
         return Err(unparsable("its pages lie outside of the file"));
     };
-    let (mut values, mut is_self_counted) = (0, false);
+    let (mut values, mut decoded_bytes, mut is_self_counted) = (0_u64, 0_u64, false);
     while at < end {
         let header = read_header(file, at, end)?;
         let (decoded, stored) = (u64::try_from(header.decoded_bytes).ok(), u64::try_from(header.stored_bytes).ok());
@@ -189,17 +201,20 @@ fn check_chunk(
         let Some(count) = count.filter(|count| *count <= most) else {
             return Err(unparsable("a page claims more values than it can hold"));
         };
-        values += if header.is_dictionary { 0 } else { count };
+        values = values.saturating_add(if header.is_dictionary { 0 } else { count });
+        decoded_bytes = decoded_bytes.saturating_add(decoded);
         is_self_counted |= !header.is_dictionary && SELF_COUNTED_ENCODINGS.contains(&header.encoding);
         if matches!(chunk.compression(), Compression::GZIP(_)) {
             check_gzip(file, data, stored, decoded)?;
         }
         at = next;
     }
-    if chunk.column_descr().max_rep_level() > 0 && values > limits.max_values_at_once {
-        return Ok(Some("it nests too many values"));
-    }
-    Ok(is_self_counted.then_some("it is in a delta encoding of texts, whose size can't be known before decoding"))
+    let unreadable = if chunk.column_descr().max_rep_level() > 0 && values > limits.max_values_at_once {
+        Some("it nests too many values")
+    } else {
+        is_self_counted.then_some("it is in a delta encoding of texts, whose size can't be known before decoding")
+    };
+    Ok(ChunkReport { decoded_bytes, unreadable })
 }
 
 /// The reader trusts gzip to end by itself, so its length is measured; the other codecs keep to the header.

@@ -136,20 +136,18 @@ fn tau(mut x: f64) -> f64 {
     }
 }
 
-/// Values counted at the same time.
-const COUNTERS: usize = 512;
-
 /// Finds frequent values with a bounded number of counters.
 ///
 /// When the counters run out, the median count is taken off each and those without a rest make room. This is
 /// space-saving with its evictions done in batches, so that an addition costs constant time on average. Counts are
-/// never too high, and too low by at most `2 / 512` of all additions.
+/// never too high, and too low by at most twice the additions divided by the counters.
 ///
 /// Source: Anderson et al., "A high-performance algorithm for identifying frequent items in data streams" (2017).
 #[derive(Debug, Default)]
 pub(super) struct Frequent {
     counters: HashMap<u64, Counter, Prehashed>,
-    evicted: bool,
+    /// What the evictions took off a counter at most: by this much a count can be too low.
+    taken_off: u64,
 }
 
 #[derive(Debug)]
@@ -161,13 +159,14 @@ struct Counter {
 }
 
 impl Frequent {
-    /// Adds `by` occurrences of the value with this hash; `text` writes it down when it is new.
-    pub(super) fn add(&mut self, hash: u64, by: u64, order: u64, text: impl FnOnce() -> String) {
+    /// Adds `by` occurrences of the value with this hash; `text` writes it down when it is new and finds itself among
+    /// `counters_max` others at most.
+    pub(super) fn add(&mut self, hash: u64, by: u64, order: u64, counters_max: usize, text: impl FnOnce() -> String) {
         if let Some(counter) = self.counters.get_mut(&hash) {
             counter.count += by;
             return;
         }
-        if self.counters.len() == COUNTERS {
+        if self.counters.len() >= counters_max {
             self.evict();
         }
         self.counters.insert(hash, Counter { text: text().into_boxed_str(), count: by, order });
@@ -175,25 +174,26 @@ impl Frequent {
 
     fn evict(&mut self) {
         let mut counts: Vec<u64> = self.counters.values().map(|counter| counter.count).collect();
-        let (_, median, _) = counts.select_nth_unstable(COUNTERS / 2);
-        let median = *median;
-        self.evicted = true;
+        let middle = counts.len() / 2;
+        let median = *counts.select_nth_unstable(middle).1;
+        self.taken_off += median;
         self.counters.retain(|_, counter| {
             counter.count = counter.count.saturating_sub(median);
             counter.count > 0
         });
     }
 
+    /// True when values were evicted.
     pub(super) fn are_lower_bounds(&self) -> bool {
-        self.evicted
+        self.taken_off > 0
     }
 
     /// The `most` greatest counts, greatest first, the earlier value first among equals.
     ///
-    /// After an eviction a count of one says nothing, and is left out.
+    /// Leaves out a count that is smaller than its possible error: it would say nothing.
     pub(super) fn top(self, most: usize) -> Vec<(String, u64)> {
-        let least = if self.evicted { 2 } else { 1 };
-        let mut all: Vec<Counter> = self.counters.into_values().filter(|counter| counter.count >= least).collect();
+        let mut all: Vec<Counter> =
+            self.counters.into_values().filter(|counter| counter.count > self.taken_off).collect();
         all.sort_unstable_by(|a, b| b.count.cmp(&a.count).then(a.order.cmp(&b.order)));
         all.into_iter().take(most).map(|counter| (counter.text.into(), counter.count)).collect()
     }
@@ -222,11 +222,12 @@ mod tests {
         let mut frequent = Frequent::default();
         for n in 0..100_000_u64 {
             let text = if n % 10 == 0 { "often".to_owned() } else { format!("once {n}") };
-            frequent.add(hash(text.as_bytes()), 1, n, || text.clone());
+            frequent.add(hash(text.as_bytes()), 1, n, 512, || text.clone());
         }
-        assert!(frequent.are_lower_bounds() && frequent.counters.len() <= COUNTERS);
+        assert!(frequent.are_lower_bounds() && frequent.counters.len() <= 512);
         let top = frequent.top(10);
         assert_eq!(top[0].0, "often");
         assert!((9_000..=10_000).contains(&top[0].1), "{}", top[0].1);
+        assert_eq!(top.len(), 1, "what occurs once is not frequent");
     }
 }

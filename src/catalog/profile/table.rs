@@ -131,13 +131,13 @@ impl<'l> Table<'l> {
     /// Adds a value to the row at hand; a second one for the same column is passed over.
     pub(super) fn add(&mut self, index: usize, cell: Cell<'_>) {
         let (rows, limits) = (self.rows, self.limits);
-        let exact_max = limits.exact_per_column(self.columns.len());
+        let counting = limits.counting(self.columns.len());
         let column = &mut self.columns[index];
         if column.last_row == rows {
             return;
         }
         column.last_row = rows;
-        column.add(cell, self.notation, exact_max, limits);
+        column.add(cell, self.notation, counting, limits);
         if let Cell::Geometry(json) = cell {
             let _ = self.places.add_geometry(json);
             if self.geometry_columns.is_empty() {
@@ -184,7 +184,7 @@ impl<'l> Table<'l> {
     /// The finished profile; encoding and dialect are for the caller to fill in.
     pub(super) fn finish(mut self, format: Format, size_bytes: u64) -> Profile {
         let width = self.columns.len();
-        let exact_max = self.limits.exact_per_column(width);
+        let counting = self.limits.counting(width);
         let extent = self.extent();
         if self.truncated {
             self.warn(format!("only the first {} rows were read", self.rows));
@@ -211,7 +211,7 @@ impl<'l> Table<'l> {
             row_count: rows,
             truncated: self.truncated,
             size_bytes,
-            columns: self.columns.into_iter().map(|column| column.finish(rows, exact_max, limits)).collect(),
+            columns: self.columns.into_iter().map(|column| column.finish(rows, counting, limits)).collect(),
             extent,
             sample: self.sample,
             warnings: self.warnings,

@@ -153,6 +153,13 @@ fn a_spreadsheet_may_announce_its_delimiter() {
 }
 
 #[test]
+fn names_in_brackets_are_no_json() {
+    let found = profile("export.csv", "[id],[name]\n1,x\n2,y\n");
+    assert_eq!((names(&found), found.row_count), (vec!["[id]", "[name]"], 2));
+    assert_eq!(profile("mislabelled.csv", "[{\"a\": 1}]").format, Format::Json);
+}
+
+#[test]
 fn limits_cut_the_profile_and_it_says_so() {
     let limits = ProfileLimits { max_rows: 10, max_columns: 2, max_cell_bytes: 8, ..ProfileLimits::default() };
     let rows: String = (0..50).map(|n| format!("{n},河川水位観測所,3\n")).collect();

@@ -122,6 +122,9 @@ fn a_page_that_decodes_to_too_much_is_refused_unread() {
         let limits = ProfileLimits { max_page_bytes: 1 << 20, ..ProfileLimits::default() };
         let error = try_profile("a.parquet", &bytes, &limits).expect_err("a refusal").to_string();
         assert!(error.contains("at most 1048576 are read"), "{error}");
+        let limits = ProfileLimits { max_decoded_bytes: 1 << 20, ..ProfileLimits::default() };
+        let error = try_profile("a.parquet", &bytes, &limits).expect_err("a refusal").to_string();
+        assert!(error.contains("decodes to more than 1048576 bytes"), "{error}");
     }
 }
 
