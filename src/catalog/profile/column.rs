@@ -27,6 +27,17 @@ pub(super) enum Cell<'a> {
     Binary(&'a [u8]),
 }
 
+impl Cell<'_> {
+    /// Bytes of the value as text or binary.
+    pub(super) fn size_bytes(self) -> u64 {
+        match self {
+            Self::Number(text) | Self::Text(text) | Self::Json(text) | Self::Geometry(text) => text.len() as u64,
+            Self::Binary(bytes) => bytes.len() as u64,
+            Self::Null | Self::Boolean(_) | Self::Stamp(_) => 1,
+        }
+    }
+}
+
 /// The least and the greatest of what passed by.
 #[derive(Debug)]
 struct Range<T>(Option<(T, T)>);

@@ -32,7 +32,8 @@ pub struct ProfileLimits {
     pub max_footer_bytes: u64,
     /// Parquet: decoded bytes of one page.
     pub max_page_bytes: u64,
-    /// Parquet: decoded bytes of all pages; small files can claim the same page many times.
+    /// Decoded bytes of all Parquet pages, or of all values. A small Parquet file can repeat a page or a value so often
+    /// that reading it never ends: more pages are refused, more values left unread.
     pub max_decoded_bytes: u64,
     /// Parquet: values that are held at once, of a dictionary or of a nested column in one row group.
     pub max_values_at_once: u64,

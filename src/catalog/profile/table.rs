@@ -23,7 +23,8 @@ pub(super) struct Table<'l> {
     pairs: Vec<(usize, usize)>,
     paired_columns: usize,
     pub(super) rows: u64,
-    pub(super) truncated: bool,
+    truncated: bool,
+    value_bytes: u64,
     places: Places,
     geometry_columns: Vec<String>,
     sample: Vec<Vec<Value>>,
@@ -43,6 +44,7 @@ impl<'l> Table<'l> {
             paired_columns: 0,
             rows: 0,
             truncated: false,
+            value_bytes: 0,
             places: Places::default(),
             geometry_columns: Vec::new(),
             sample: Vec::new(),
@@ -117,7 +119,7 @@ impl<'l> Table<'l> {
 
     /// Begins a row; false when enough rows were read.
     pub(super) fn begin_row(&mut self) -> bool {
-        if self.rows >= self.limits.max_rows {
+        if self.rows >= self.limits.max_rows || self.value_bytes > self.limits.max_decoded_bytes {
             self.truncated = true;
             return false;
         }
@@ -137,6 +139,7 @@ impl<'l> Table<'l> {
             return;
         }
         column.last_row = rows;
+        self.value_bytes = self.value_bytes.saturating_add(cell.size_bytes());
         column.add(cell, self.notation, counting, limits);
         if let Cell::Geometry(json) = cell {
             let _ = self.places.add_geometry(json);

@@ -129,6 +129,17 @@ fn a_page_that_decodes_to_too_much_is_refused_unread() {
 }
 
 #[test]
+fn a_value_repeated_by_a_dictionary_does_not_keep_the_reader_for_ever() {
+    let long = "x".repeat(100_000);
+    let texts: ArrayRef = Arc::new(StringArray::from(vec![long.as_str(); 1_000]));
+    let bytes = written(&RecordBatch::try_from_iter([("t", texts)]).unwrap(), WriterProperties::new());
+    assert!(bytes.len() < 1_000_000);
+    let limits = ProfileLimits { max_decoded_bytes: 5_000_000, ..ProfileLimits::default() };
+    let found = try_profile("a.parquet", &bytes, &limits).expect("a profile");
+    assert!(found.truncated && found.row_count < 60, "{}", found.row_count);
+}
+
+#[test]
 fn a_nested_column_of_too_many_values_is_listed_without_figures() {
     let limits = ProfileLimits { max_values_at_once: 2, ..ProfileLimits::default() };
     let tags: ArrayRef =
