@@ -79,6 +79,8 @@ pub(super) struct Column {
     pub(super) angle: Option<f64>,
     /// The row that last had a value or a null here, counted from one.
     pub(super) last_row: u64,
+    /// True when the values are not read at all.
+    pub(super) unread: bool,
     declared: Option<ColumnType>,
     census: Census,
     placeholders: [u64; PLACEHOLDERS.len()],
@@ -96,6 +98,7 @@ impl Column {
             axis,
             angle: None,
             last_row: 0,
+            unread: false,
             declared: None,
             census: Census::default(),
             placeholders: [0; PLACEHOLDERS.len()],
@@ -303,7 +306,7 @@ impl Column {
             _ => None,
         };
         let (min, max) = range.unzip();
-        let null_count = rows.saturating_sub(self.scalars() + nested);
+        let null_count = if self.unread { 0 } else { rows.saturating_sub(self.scalars() + nested) };
         let shows_values = !matches!(kind, ColumnType::Json | ColumnType::Geometry | ColumnType::Binary);
         let lower_bounds = shows_values && self.frequent.are_lower_bounds();
         let top = self.frequent.top(if shows_values { limits.top_values } else { 0 });
@@ -317,6 +320,7 @@ impl Column {
             distinct_is_estimate: self.distinct.is_estimate(),
             top_values: top.into_iter().map(|(value, count)| TopValue { value, count }).collect(),
             top_values_are_lower_bounds: lower_bounds,
+            unread: self.unread,
             withheld: false,
         }
     }

@@ -83,7 +83,7 @@ fn read_probe(file: &File, encoding: TextEncoding) -> Result<(String, bool), Pro
     Ok((String::from_utf8(bytes).unwrap_or_default(), is_whole))
 }
 
-/// Rows with more or fewer fields than the header.
+/// Rows with more or fewer fields than the first.
 #[derive(Default)]
 struct Ragged {
     count: u64,
@@ -99,12 +99,12 @@ impl Ragged {
         }
         if self.count * 2 > self.rows {
             return Err(unparsable(format!(
-                "{}, and {} of {} rows differ like this: the delimiter or a quotation mark is not what it seems",
+                "{}, and {} of {} rows differ like this: are there lines above the header, or is a quotation mark left open?",
                 self.first, self.count, self.rows
             )));
         }
         table.warn(format!(
-            "{} rows have more or fewer fields than the header; the first: {}. Missing fields count as empty, further ones are left out",
+            "{} rows have more or fewer fields than the first one: {}. Missing fields count as empty, further ones are left out",
             self.count, self.first
         ));
         Ok(())
@@ -146,11 +146,11 @@ impl<R: Read> Rows<'_, R> {
                 self.table.add(index, Cell::Text(field));
             }
             self.table.end_row();
-            self.note_width(&record, width);
+            self.note_width(&record, width, if has_header { "header" } else { "first row" });
         }
     }
 
-    fn note_width(&mut self, record: &StringRecord, width: usize) {
+    fn note_width(&mut self, record: &StringRecord, width: usize, measure: &str) {
         self.ragged.rows += 1;
         let fields = record.len();
         // A delimiter at the end of each row is a habit of some exporters, not a field.
@@ -162,7 +162,7 @@ impl<R: Read> Rows<'_, R> {
         if self.ragged.count == 1 {
             let line = record.position().map_or(0, csv::Position::line);
             self.ragged.first =
-                format!("row {} (line {line}) has {fields} fields, the header has {width}", self.table.rows);
+                format!("row {} (line {line}) has {fields} fields, the {measure} has {width}", self.table.rows);
         }
     }
 

@@ -4,7 +4,7 @@
 ///
 /// Memory stays below a few times `max_row_bytes` for the row at hand, plus `sample_max_bytes`, plus per column, for up
 /// to 256 columns, `20 bytes × distinct_exact_max` and `counters_max × (max_cell_bytes + 64 bytes)`; for Parquet, plus
-/// one page and one dictionary per column. Nothing depends on the size of the file. By default that is 5 MB for a
+/// `max_held_bytes`. Nothing depends on the size of the file. By default that is 5 MB for a
 /// usual table and about 150 MB for the most hostile text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileLimits {
@@ -35,6 +35,9 @@ pub struct ProfileLimits {
     /// Decoded bytes of all Parquet pages, or of all values. A small Parquet file can repeat a page or a value so often
     /// that reading it never ends: more pages are refused, more values left unread.
     pub max_decoded_bytes: u64,
+    /// Parquet: bytes of the pages and dictionaries of all columns that are open at once; columns that do not fit are
+    /// listed without figures.
+    pub max_held_bytes: u64,
     /// Parquet: values that are held at once, of a dictionary or of a nested column in one row group.
     pub max_values_at_once: u64,
 }
@@ -75,6 +78,7 @@ impl Default for ProfileLimits {
             max_footer_bytes: 16 << 20,
             max_page_bytes: 64 << 20,
             max_decoded_bytes: 32 << 30,
+            max_held_bytes: 512 << 20,
             max_values_at_once: 4 << 20,
         }
     }

@@ -4,6 +4,7 @@
 //! the dictionary in each row, so that a small file can fill any memory; a row holds it once.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -43,41 +44,32 @@ fn guarded(file: &File, size_bytes: u64, limits: &ProfileLimits) -> Result<Profi
     let metadata = reader.metadata();
     let unreadable = check_pages(&mut own, size_bytes, metadata, limits)?;
     let schema = metadata.file_metadata().schema_descr();
-    let unreadable_roots: Vec<(usize, &str)> =
-        unreadable.iter().map(|(leaf, why)| (schema.get_column_root_idx(*leaf), *why)).collect();
+    let unreadable: BTreeMap<usize, &str> =
+        unreadable.into_iter().map(|(leaf, why)| (schema.get_column_root_idx(leaf), why)).collect();
 
     let mut table = Table::new(limits, Notation::Typed);
     let geometries = geometry_columns(metadata);
-    let mut plans = Vec::new();
-    let mut projected = Vec::new();
-    for (index, field) in schema.root_schema().get_fields().iter().enumerate() {
-        table.add_header([field.name()]);
-        let column = table.width() - 1;
-        if plans.len() > column || column != index {
-            // Too many columns: the table has warned.
-            table.column(field.name());
-            continue;
-        }
-        let is_geometry = geometries.iter().any(|(name, _)| name == field.name());
-        let plan = Plan::of(field, column, is_geometry);
+    let fields = schema.root_schema().get_fields();
+    table.add_header(fields.iter().map(|field| field.name()));
+    let (mut plans, mut projected) = (Vec::new(), Vec::new());
+    for (column, field) in fields.iter().enumerate().take(table.width()) {
+        let plan = Plan::of(field, column, geometries.iter().any(|(name, _)| name == field.name()));
         table.declare(column, plan.kind);
-        if let Some((_, why)) = unreadable_roots.iter().find(|(root, _)| *root == index) {
-            table.warn(format!("column {:?} is listed without figures: {why}", field.name()));
+        if let Some(why) = unreadable.get(&column) {
+            table.leave_unread(column, why);
         } else {
+            plans.push(plan);
             projected.push(Arc::clone(field));
         }
-        plans.push(plan);
     }
     for (name, bbox) in geometries {
         if let Some(bbox) = bbox {
             table.add_stated_bbox(&name, bbox);
         }
     }
-    plans.retain(|plan| projected.iter().any(|field| field.name() == plan.name));
     let projection =
         Type::group_type_builder(schema.root_schema().name()).with_fields(projected).build().map_err(damaged)?;
-    let rows = RowIter::from_file_into(Box::new(reader)).project(Some(projection)).map_err(damaged)?;
-    for row in rows {
+    for row in RowIter::from_file_into(Box::new(reader)).project(Some(projection)).map_err(damaged)? {
         let row = row.map_err(damaged)?;
         if !table.begin_row() {
             break;
@@ -119,7 +111,6 @@ fn stated_bbox(column: &Value) -> Option<[f64; 4]> {
 
 /// How the fields of one column become cells.
 struct Plan {
-    name: String,
     column: usize,
     kind: ColumnType,
     /// Counts since 1970 that the reader leaves as numbers: units in a second.
@@ -131,13 +122,7 @@ impl Plan {
     fn of(field: &TypePtr, column: usize, is_geometry: bool) -> Self {
         let info = field.get_basic_info();
         let logical = info.logical_type_ref();
-        let mut plan = Self {
-            name: field.name().to_owned(),
-            column,
-            kind: ColumnType::Json,
-            units_per_second: None,
-            is_utc: true,
-        };
+        let mut plan = Self { column, kind: ColumnType::Json, units_per_second: None, is_utc: true };
         if !field.is_primitive() || info.repetition() == parquet::basic::Repetition::REPEATED {
             return plan;
         }

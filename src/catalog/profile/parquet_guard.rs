@@ -112,6 +112,9 @@ fn walk_schema(cursor: &mut Cursor<'_>, count: u64) -> Option<bool> {
     Some(true)
 }
 
+/// What one decoded value takes in memory, beside its own bytes.
+const HELD_VALUE_BYTES: u64 = 48;
+
 /// What a page says of itself.
 #[derive(Debug, Default)]
 struct PageHeader {
@@ -132,7 +135,10 @@ pub(super) type Unreadable = BTreeMap<usize, &'static str>;
 
 /// What was found of the pages of one column in one row group.
 struct ChunkReport {
+    /// Work that reading them is.
     decoded_bytes: u64,
+    /// Memory that reading them takes at once.
+    held_bytes: u64,
     unreadable: Option<&'static str>,
 }
 
@@ -144,27 +150,50 @@ pub(super) fn check_pages(
     limits: &ProfileLimits,
 ) -> Result<Unreadable, ProfileError> {
     let mut unreadable = Unreadable::new();
+    let mut held_bytes = BTreeMap::<usize, u64>::new();
     let mut decoded_bytes = 0_u64;
     for (number, group) in metadata.row_groups().iter().enumerate() {
         for (index, chunk) in group.columns().iter().enumerate() {
-            let chunk_report = check_chunk(file, size_bytes, chunk, limits).map_err(|error| match error {
+            let report = check_chunk(file, size_bytes, chunk, limits).map_err(|error| match error {
                 ProfileError::Unparsable { reason } => {
                     let column = super::column::cut(&chunk.column_path().string(), limits.max_cell_bytes);
                     unparsable(format!("column {column:?} of row group {}: {reason}", number + 1))
                 }
                 other => other,
             })?;
-            decoded_bytes = decoded_bytes.saturating_add(chunk_report.decoded_bytes);
+            decoded_bytes = decoded_bytes.saturating_add(report.decoded_bytes);
             if decoded_bytes > limits.max_decoded_bytes {
                 let most = limits.max_decoded_bytes;
                 return Err(unparsable(format!("the Parquet file decodes to more than {most} bytes")));
             }
-            if let Some(why) = chunk_report.unreadable {
+            if let Some(why) = report.unreadable {
                 unreadable.insert(index, why);
             }
+            let held = held_bytes.entry(index).or_default();
+            *held = report.held_bytes.max(*held);
+        }
+    }
+    // The columns of a row are read side by side: those that fit beside the ones before them.
+    let mut held_together = 0_u64;
+    for (index, held) in held_bytes {
+        if unreadable.contains_key(&index) {
+            continue;
+        }
+        if held_together.saturating_add(held) > limits.max_held_bytes {
+            unreadable.insert(index, "its pages are too large to be held beside those of the columns before it");
+        } else {
+            held_together += held;
         }
     }
     Ok(unreadable)
+}
+
+/// Where a column's pages lie: the first byte, and the one after the last.
+fn chunk_place(chunk: &ColumnChunkMetaData, size_bytes: u64) -> Option<(u64, u64)> {
+    let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
+    let start = u64::try_from(start).ok()?;
+    let end = start.checked_add(u64::try_from(chunk.compressed_size()).ok()?)?;
+    (end <= size_bytes).then_some((start, end))
 }
 
 fn check_chunk(
@@ -173,48 +202,54 @@ fn check_chunk(
     chunk: &ColumnChunkMetaData,
     limits: &ProfileLimits,
 ) -> Result<ChunkReport, ProfileError> {
-    let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
-    let place = u64::try_from(start).ok().zip(u64::try_from(chunk.compressed_size()).ok());
-    let place = place.and_then(|(start, length)| Some((start, start.checked_add(length)?)));
-    let Some((mut at, end)) = place.filter(|(_, end)| *end <= size_bytes) else {
+    let Some((mut at, end)) = chunk_place(chunk, size_bytes) else {
         return Err(unparsable("its pages lie outside of the file"));
     };
-    let (mut values, mut decoded_bytes, mut is_self_counted) = (0_u64, 0_u64, false);
+    let mut report = ChunkReport { decoded_bytes: 0, held_bytes: 0, unreadable: None };
+    let (mut values, mut dictionary_bytes, mut largest_page_bytes) = (0_u64, 0_u64, 0_u64);
     while at < end {
         let header = read_header(file, at, end)?;
-        let (decoded, stored) = (u64::try_from(header.decoded_bytes).ok(), u64::try_from(header.stored_bytes).ok());
-        let (Some(decoded), Some(stored)) = (decoded, stored) else {
+        let sizes = (u64::try_from(header.decoded_bytes).ok(), u64::try_from(header.stored_bytes).ok());
+        let (Some(decoded), Some(stored)) = sizes else {
             return Err(unparsable("a page has a negative size"));
         };
-        let data = at + header.header_bytes;
-        if decoded > limits.max_page_bytes || stored > limits.max_page_bytes {
+        let (data, largest) = (at + header.header_bytes, decoded.max(stored));
+        if largest > limits.max_page_bytes {
             let most = limits.max_page_bytes;
-            return Err(unparsable(format!("a page decodes to {decoded} bytes; at most {most} are read")));
+            return Err(unparsable(format!("a page decodes to {largest} bytes; at most {most} are read")));
         }
-        let next = data.saturating_add(stored);
-        if next > end {
+        at = data.saturating_add(stored);
+        if at > end {
             return Err(unparsable("a page reaches beyond its column"));
         }
-        let count = u64::try_from(header.values).ok();
         // Each entry of a dictionary takes a byte at least, and is held in memory.
         let most = if header.is_dictionary { decoded.min(limits.max_values_at_once) } else { u64::MAX };
-        let Some(count) = count.filter(|count| *count <= most) else {
+        let Some(count) = u64::try_from(header.values).ok().filter(|count| *count <= most) else {
             return Err(unparsable("a page claims more values than it can hold"));
         };
-        values = values.saturating_add(if header.is_dictionary { 0 } else { count });
-        decoded_bytes = decoded_bytes.saturating_add(decoded);
-        is_self_counted |= !header.is_dictionary && SELF_COUNTED_ENCODINGS.contains(&header.encoding);
+        if header.is_dictionary {
+            dictionary_bytes = dictionary_bytes.max(decoded + count * HELD_VALUE_BYTES);
+        } else {
+            values = values.saturating_add(count);
+            largest_page_bytes = largest_page_bytes.max(decoded + stored);
+            if SELF_COUNTED_ENCODINGS.contains(&header.encoding) {
+                report.unreadable =
+                    Some("it is in a delta encoding of texts, whose size can't be known before decoding");
+            }
+        }
+        report.decoded_bytes = report.decoded_bytes.saturating_add(largest.max(HEADER_BYTES[0]));
         if matches!(chunk.compression(), Compression::GZIP(_)) {
             check_gzip(file, data, stored, decoded)?;
         }
-        at = next;
     }
-    let unreadable = if chunk.column_descr().max_rep_level() > 0 && values > limits.max_values_at_once {
-        Some("it nests too many values")
-    } else {
-        is_self_counted.then_some("it is in a delta encoding of texts, whose size can't be known before decoding")
-    };
-    Ok(ChunkReport { decoded_bytes, unreadable })
+    report.held_bytes = dictionary_bytes + largest_page_bytes;
+    if chunk.column_descr().max_rep_level() > 0 {
+        report.held_bytes = report.held_bytes.saturating_add(values.saturating_mul(HELD_VALUE_BYTES));
+        if values > limits.max_values_at_once {
+            report.unreadable = Some("it nests too many values");
+        }
+    }
+    Ok(report)
 }
 
 /// The reader trusts gzip to end by itself, so its length is measured; the other codecs keep to the header.

@@ -103,6 +103,9 @@ pub struct ColumnProfile {
     pub top_values: Vec<TopValue>,
     /// True when there are too many values to count each: values may be missing and counts are too low, never too high.
     pub top_values_are_lower_bounds: bool,
+    /// True when the values were not read, as a warning explains; the figures say nothing then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unread: bool,
     /// True when the owner does not show this column's values; they are absent then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub withheld: bool,

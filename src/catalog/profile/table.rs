@@ -69,6 +69,10 @@ impl<'l> Table<'l> {
     pub(super) fn add_header<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
         let (mut empty, mut repeated) = (0_u32, Vec::new());
         for (at, name) in names.into_iter().enumerate() {
+            if self.columns.len() >= self.limits.max_columns {
+                self.column(name);
+                continue;
+            }
             let mut name = cut(name.trim(), self.limits.max_cell_bytes);
             if name.is_empty() {
                 empty += 1;
@@ -117,6 +121,12 @@ impl<'l> Table<'l> {
         self.columns[column].declare(kind);
     }
 
+    /// Lists a column whose values are not read.
+    pub(super) fn leave_unread(&mut self, column: usize, why: &str) {
+        self.columns[column].unread = true;
+        self.warn(format!("column {:?} is listed without figures: {why}", self.columns[column].name));
+    }
+
     /// Begins a row; false when enough rows were read.
     pub(super) fn begin_row(&mut self) -> bool {
         if self.rows >= self.limits.max_rows || self.value_bytes > self.limits.max_decoded_bytes {
@@ -154,7 +164,7 @@ impl<'l> Table<'l> {
 
     fn add_to_sample(&mut self, index: usize, cell: Cell<'_>) {
         let value = sampled(cell, self.limits.max_cell_bytes);
-        self.sample_bytes += size_of::<Value>() + value.as_str().map_or(0, str::len);
+        self.sample_bytes += held_bytes(&value);
         if let Some(row) = self.sample.last_mut() {
             if row.len() <= index {
                 row.resize(index + 1, Value::Null);
@@ -254,6 +264,17 @@ fn pair_up(columns: &[Column]) -> Vec<(usize, usize)> {
     };
     let longitudes: HashMap<&String, usize> = of(Axis::Longitude).map(|(index, stem)| (stem, index)).collect();
     of(Axis::Latitude).filter_map(|(index, stem)| Some((index, *longitudes.get(stem)?))).collect()
+}
+
+/// About what a value takes in memory.
+fn held_bytes(value: &Value) -> usize {
+    size_of::<Value>()
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(held_bytes).sum(),
+            Value::Object(members) => members.iter().map(|(name, value)| name.len() + held_bytes(value)).sum(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        }
 }
 
 fn sampled(cell: Cell<'_>, max_bytes: usize) -> Value {

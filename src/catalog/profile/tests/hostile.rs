@@ -38,6 +38,10 @@ fn ten_thousand_columns_are_not_all_profiled() {
     let header: Vec<String> = (0..10_000).map(|n| format!("c{n}")).collect();
     let found = profile("wide.csv", format!("{}\n{}1\n", header.join(","), "1,".repeat(9_999)));
     assert_eq!(found.columns.len(), 1_024);
+    assert_eq!(
+        profile("same.csv", format!("{}\n{}\n", "a,".repeat(100_000), "1,".repeat(100_000))).columns.len(),
+        1_024
+    );
     let rows: Vec<String> = (0..5_000).map(|n| format!("{{\"k{n}\": {n}}}")).collect();
     assert_eq!(profile("wide.json", format!("[{}]", rows.join(","))).columns.len(), 1_024);
 }

@@ -162,6 +162,17 @@ fn texts_in_a_delta_encoding_are_listed_without_figures() {
 }
 
 #[test]
+fn columns_that_are_too_large_together_are_listed_without_figures() {
+    let column = || -> ArrayRef { Arc::new(StringArray::from(vec!["x".repeat(600_000)])) };
+    let batch = RecordBatch::try_from_iter([("a", column()), ("b", column()), ("c", column())]).unwrap();
+    let limits = ProfileLimits { max_held_bytes: 2 << 20, ..ProfileLimits::default() };
+    let bytes = written(&batch, WriterProperties::builder().set_dictionary_enabled(false).build());
+    let found = try_profile("a.parquet", &bytes, &limits).expect("a profile");
+    assert_eq!(found.columns.iter().map(|column| column.unread).collect::<Vec<_>>(), [false, true, true]);
+    assert_eq!(found.columns.iter().map(|column| column.distinct).collect::<Vec<_>>(), [1, 0, 0]);
+}
+
+#[test]
 fn a_footer_that_nests_without_end_is_refused_before_it_is_followed() {
     // Field 2 of the footer: a list of a hundred thousand nodes, each with one child and no name.
     let mut footer = vec![0x15, 0x02, 0x19, 0xFC];
