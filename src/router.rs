@@ -13,6 +13,7 @@ use crate::{
         openapi::{ApiDoc, complete},
     },
     state::AppState,
+    trade,
 };
 
 /// Every documented operation.
@@ -26,6 +27,10 @@ fn operations() -> OpenApiRouter<AppState> {
 /// One line per feature.
 fn features() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .merge(trade::orders::http::routes())
+        .merge(trade::payments::http::routes())
+        .merge(trade::grants::http::routes())
+        .merge(trade::fees::http::routes())
 }
 
 /// The OpenAPI document; needs no state.

@@ -119,7 +119,7 @@ text_enums! {
         Declined = "declined", Cancelled = "cancelled", Expired = "expired",
     }
     /// Where one attempt to pay stands.
-    PaymentState { Created = "created", Processing = "processing", Succeeded = "succeeded", Failed = "failed", }
+    PaymentState { Created = "created", Authorised = "authorised", Processing = "processing", Succeeded = "succeeded", Failed = "failed", }
     /// Whether a grant opens the door.
     GrantState { Active = "active", Ended = "ended", Revoked = "revoked", }
     /// The side of the balance sheet an account is on.

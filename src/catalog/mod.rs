@@ -1,3 +1,4 @@
 //! What is offered, and what is known of it.
 
+pub mod listings;
 pub mod profile;

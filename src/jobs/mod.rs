@@ -5,6 +5,7 @@
 //! A sweep is a use case that is safe to run at any time, by any number of processes.
 
 mod queue;
+mod relay;
 mod runner;
 
 pub use queue::{NewJob, enqueue};

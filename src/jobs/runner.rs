@@ -5,10 +5,11 @@ use std::time::Duration;
 use entity::job;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::queue;
+use super::{queue, relay};
 use crate::{
     error::{Error, Result},
     state::AppState,
+    trade::{grants, orders, payments},
 };
 
 /// How often a process looks for what is due.
@@ -92,6 +93,13 @@ async fn dispatch(_app: &AppState, row: &job::Model) -> Result<()> {
 }
 
 /// Everything that looks for what is due; each tells how much it did.
-async fn sweep(_app: &AppState) -> Vec<(&'static str, Result<usize>)> {
-    vec![]
+async fn sweep(app: &AppState) -> Vec<(&'static str, Result<usize>)> {
+    vec![
+        ("trade.handle_inbox", payments::handle_inbox(app).await),
+        ("trade.heal_payments", payments::heal(app).await),
+        ("trade.void_abandoned", payments::void_abandoned(app).await),
+        ("trade.expire_orders", orders::expire_due(app).await),
+        ("trade.end_terms", grants::end_terms(app).await),
+        ("jobs.relay_outbox", relay::relay_outbox(app).await),
+    ]
 }

@@ -278,6 +278,15 @@ pub trait Payments: Send + Sync {
     /// [`PaymentsError::Unknown`].
     async fn balances(&self) -> Result<Vec<ProcessorBalance>, PaymentsError>;
 
+    /// The header a webhook's signature comes in.
+    fn signature_header(&self) -> &'static str;
+
+    /// Reads an event that was verified and stored before.
+    ///
+    /// # Errors
+    /// [`PaymentsError::Unreadable`].
+    fn parse_event(&self, body: &[u8]) -> Result<WebhookEvent, PaymentsError>;
+
     /// Verifies a webhook's signature over the raw body, then reads it.
     ///
     /// # Errors

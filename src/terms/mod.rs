@@ -1,3 +1,4 @@
 //! The third wing: what may be done with a listing, and at what price.
 
 pub mod licences;
+pub mod offers;

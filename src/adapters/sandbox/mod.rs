@@ -137,6 +137,14 @@ impl Payments for Sandbox {
         book::balances(self, self.clock.now()).await
     }
 
+    fn signature_header(&self) -> &'static str {
+        SIGNATURE_HEADER
+    }
+
+    fn parse_event(&self, body: &[u8]) -> Result<WebhookEvent, PaymentsError> {
+        webhook::parse(body)
+    }
+
     fn read_webhook(&self, signature: &str, body: &[u8], now: OffsetDateTime) -> Result<WebhookEvent, PaymentsError> {
         webhook::read(&self.secrets, signature, body, now)
     }

@@ -146,6 +146,10 @@ pub(super) fn read(
     now: OffsetDateTime,
 ) -> Result<WebhookEvent, PaymentsError> {
     verify(secrets, signature, body, now)?;
+    parse(body)
+}
+
+pub(super) fn parse(body: &[u8]) -> Result<WebhookEvent, PaymentsError> {
     let event: EventIn = serde_json::from_slice(body).map_err(|error| PaymentsError::Unreadable(error.to_string()))?;
     Ok(WebhookEvent { id: event.id, kind: event.kind, charge: event.charge.map(to_charge).transpose()? })
 }

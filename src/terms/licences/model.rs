@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use time::{Date, Month, OffsetDateTime};
+use time::OffsetDateTime;
 
-use crate::base::LangText;
+use crate::base::{LangText, clock::add_months};
 
 /// Everything a licence settles, for open and commercial licences alike.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -298,17 +298,9 @@ impl Duration {
     pub fn end(self, start: OffsetDateTime) -> Option<OffsetDateTime> {
         match self {
             Self::Perpetual => None,
-            Self::Fixed { months, .. } => Some(start.replace_date(months_later(start.date(), months))),
+            Self::Fixed { months, .. } => Some(add_months(start, months)),
         }
     }
-}
-
-fn months_later(date: Date, months: u16) -> Date {
-    let month_index = i32::from(u8::from(date.month())) - 1 + i32::from(months);
-    let year = date.year() + month_index / 12;
-    let month = (0..month_index % 12).fold(Month::January, |month, _| month.next());
-    let day = date.day().min(month.length(year));
-    Date::from_calendar_date(year, month, day).unwrap_or(Date::MAX)
 }
 
 #[cfg(test)]

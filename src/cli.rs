@@ -1,0 +1,154 @@
+//! The command line.
+
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use migration::MigratorTrait as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    base::Clock,
+    bootstrap,
+    config::{self, Loaded},
+    db,
+    error::{Error, Result},
+    router, serve, telemetry,
+};
+
+/// An open city data exchange.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the exchange lives; every command takes these.
+#[derive(Debug, Clone, Args)]
+struct Place {
+    /// Directory of files and of the embedded database.
+    #[arg(long, global = true, env = "TORV_DATA_DIR", default_value = "torv-data")]
+    data_dir: PathBuf,
+    /// Configuration file; without it `torv.toml` in the data directory, if there is one.
+    #[arg(long, global = true, env = "TORV_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API until told to stop.
+    Serve {
+        /// Address to listen on instead of the configured one.
+        #[arg(long)]
+        listen: Option<String>,
+    },
+    /// Bring the database to the newest schema.
+    Migrate {
+        /// Undo this many migrations instead.
+        #[arg(long)]
+        down: Option<u32>,
+    },
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Print each setting and where it came from; secrets are masked.
+    Config,
+}
+
+/// How an exported ledger is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LedgerFormat {
+    /// For hledger.
+    Hledger,
+    /// For beancount.
+    Beancount,
+    /// One line per posting.
+    Csv,
+}
+
+/// Runs a command; failures are told in one line on the error stream.
+pub async fn run(cli: Cli) -> ExitCode {
+    match dispatch(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            let cause = error.cause.as_ref().map_or_else(|| error.detail.clone(), ToString::to_string);
+            let _ = writeln!(std::io::stderr(), "torv: {cause}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Openapi => print(&openapi_text()?)?,
+        Command::Config => print(&config_text(&load(&cli.place)?)?)?,
+        Command::Migrate { down } => migrate(&load(&cli.place)?, down).await?,
+        Command::Serve { listen } => serve_until_stopped(load(&cli.place)?, listen).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn load(place: &Place) -> Result<Loaded> {
+    config::load(&place.data_dir, place.config.as_deref(), std::env::vars()).map_err(Error::internal)
+}
+
+fn print(text: &str) -> Result<()> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(Error::internal)
+}
+
+/// The OpenAPI document as it is committed: pretty JSON with a line feed at the end.
+///
+/// # Errors
+/// Only if it can't be written as JSON.
+pub fn openapi_text() -> Result<String> {
+    Ok(format!("{}\n", router::openapi().to_pretty_json()?))
+}
+
+fn config_text(loaded: &Loaded) -> Result<String> {
+    let table = toml::Table::try_from(&loaded.config).map_err(Error::internal)?;
+    let value_of = |key: &str| {
+        let mut parts = key.split('.');
+        let first = parts.next().and_then(|part| table.get(part));
+        parts
+            .fold(first, |value, part| value.and_then(|value| value.get(part)))
+            .map_or_else(String::new, ToString::to_string)
+    };
+    let lines = loaded.origins.iter().map(|(key, origin)| format!("{key:<42} = {:<34} # {origin}\n", value_of(key)));
+    Ok(format!("data_dir = {}\n{}", loaded.config.data_dir.display(), lines.collect::<String>()))
+}
+
+async fn migrate(loaded: &Loaded, down: Option<u32>) -> Result<()> {
+    create_dir(&loaded.config.data_dir)?;
+    let conn = db::connect_lazy_migrator(&loaded.config.database_url()).await?;
+    match down {
+        None => migration::Migrator::up(&conn, None).await?,
+        Some(steps) => migration::Migrator::down(&conn, Some(steps)).await?,
+    }
+    print("The schema is where you asked for it to be.\n")
+}
+
+fn create_dir(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(|error| Error::internal(format!("{}: {error}", path.display())))
+}
+
+async fn serve_until_stopped(loaded: Loaded, listen: Option<String>) -> Result<()> {
+    telemetry::start_logs(&loaded.config.log)?;
+    let mut config = loaded.config;
+    if let Some(listen) = listen {
+        config.server.listen = listen;
+    }
+    let listener = serve::listen(&config.server.listen).await?;
+    let built = bootstrap::build(config, Clock::system()).await?;
+    let stop = CancellationToken::new();
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        let _ = serve::stop_signal().await;
+        asked.cancel();
+    });
+    serve::serve(built, listener, stop).await
+}

@@ -1,0 +1,9 @@
+//! Quotes, orders, payments and the grants that follow from them.
+//!
+//! Invariant: paid and granted are one transaction ([`payments::settle`]); neither exists without
+//! the other. What was promised (price, fee rule, terms) is frozen on the order line.
+
+pub mod fees;
+pub mod grants;
+pub mod orders;
+pub mod payments;

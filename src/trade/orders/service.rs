@@ -1,0 +1,376 @@
+//! Placing orders and deciding about them.
+
+use entity::{
+    Timestamp,
+    ids::{OfferId, OrderId, PaymentId},
+    order, order_line,
+    states::{ListingState, OfferKind, OrderState},
+};
+use serde_json::json;
+use time::{Duration, OffsetDateTime};
+
+use super::{
+    model::Step,
+    store::{self, OrderFacts},
+};
+use crate::{
+    auth::{Actor, actor::ActingOrg},
+    base::{LangText, money::Split},
+    catalog::listings::{self, SaleFacts},
+    db::{
+        Tx,
+        idempotency::{Claim, IdempotencyKey, claim},
+        outbox::{self, News},
+    },
+    error::{Check, Error, Problem, Result},
+    limits,
+    people::audit,
+    state::AppState,
+    terms::offers::{self, SaleOffer},
+    trade::{
+        fees::{self, Fee, Sale},
+        payments::{self, complete, store as payment_store},
+    },
+};
+
+/// Overdue orders closed in one sweep.
+const BATCH: u64 = 50;
+
+/// What a buyer asks for.
+#[derive(Debug, Clone)]
+pub struct PlaceOrder {
+    /// The offer.
+    pub offer_id: OfferId,
+    /// The hash of the licence document the buyer read and accepts.
+    pub licence_hash: String,
+    /// What the data will be used for.
+    pub use_case: String,
+    /// How to pay; without it the order waits to be paid.
+    pub payment_method: Option<String>,
+}
+
+/// What an order would cost and give.
+#[derive(Debug, Clone)]
+pub struct Quote {
+    /// The offer, as it is now.
+    pub offer: SaleOffer,
+    /// The listing's title.
+    pub title: LangText,
+    /// The newest revision.
+    pub revision_number: i32,
+    /// The parts of the price.
+    pub split: Split,
+    /// Basis points of the operator's part.
+    pub fee: Fee,
+}
+
+/// An order that was placed, or found placed before under the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed {
+    /// The order.
+    pub order_id: OrderId,
+    /// False when the key was used before.
+    pub fresh: bool,
+}
+
+/// Computes exactly what an order would cost, without placing it.
+///
+/// # Errors
+/// `NotFound` for an offer that is not open to `buyer`.
+pub async fn quote(app: &AppState, offer: OfferId, buyer: Option<entity::ids::OrgId>) -> Result<Quote> {
+    let now = app.clock.now();
+    let conn = app.db.read();
+    let missing = || Error::not_found("offer open to you");
+    let offer = offers::offer_for_sale(conn, offer, now).await?.ok_or_else(missing)?;
+    let facts: SaleFacts = listings::facts_for_sale(conn, offer.listing_id, buyer).await?.ok_or_else(missing)?;
+    let revision_number = facts.current_revision_number.filter(|_| facts.state == ListingState::Published);
+    let revision_number = revision_number.ok_or_else(missing)?;
+    let sale = Sale { provider: offer.provider_id, listing: offer.listing_id, offer: offer.id };
+    let rules = if offer.price.is_zero() { Vec::new() } else { fees::rules_for(conn, sale, now).await? };
+    let fee = fees::resolve(&rules, sale, now, app.config.trade.operator_bps);
+    let split = offer.price.split(fee.bps)?;
+    Ok(Quote { offer, title: facts.title, revision_number, split, fee })
+}
+
+/// Places an order, and pays it if a means of payment came with it.
+///
+/// The first statement claims the idempotency key, so of racing twins one places and the others find
+/// its order. A free order that needs no approval is granted in the same transaction.
+///
+/// # Errors
+/// `NotFound`, `Forbidden` and `LicenceChanged` before anything is written; those of
+/// [`payments::pay`] after, when the order stands and can be paid again.
+pub async fn place(app: &AppState, actor: &Actor, input: PlaceOrder, key: IdempotencyKey) -> Result<Placed> {
+    check(&actor.organization, &input)?;
+    let quote = quote(app, input.offer_id, Some(actor.org_id())).await?;
+    check_against(&quote, actor, &input)?;
+    let now = app.clock.now();
+    let facts = freeze(app, &quote, actor, &input, now);
+    let wants_payment = !facts.is_free() && input.payment_method.is_some();
+    let payment = wants_payment.then(|| payments::attempt(&facts, 1, app.payments.name(), now));
+    let (fresh_facts, order_actor) = (facts.clone(), actor.clone());
+    let outcome = app
+        .db
+        .write("trade.place_order", move |tx| {
+            let (facts, payment, actor, key) = (fresh_facts.clone(), payment.clone(), order_actor.clone(), key.clone());
+            async move {
+                if let Claim::Replay(earlier) = claim(&tx, &key, &facts.order.id.to_string(), now).await? {
+                    return Ok((Err(earlier), tx));
+                }
+                let payment_id = payment.as_ref().map(|payment| payment.id);
+                write_order(&tx, &actor, facts, payment, now).await?;
+                Ok((Ok(payment_id), tx))
+            }
+        })
+        .await?;
+    match outcome {
+        Ok(payment_id) => {
+            let placed = Placed { order_id: facts.order.id, fresh: true };
+            pay_if_asked(app, facts, payment_id, input.payment_method.as_deref()).await?;
+            Ok(placed)
+        }
+        Err(earlier) => resume(app, &earlier, input.payment_method.as_deref()).await,
+    }
+}
+
+async fn pay_if_asked(
+    app: &AppState,
+    facts: OrderFacts,
+    payment: Option<PaymentId>,
+    method: Option<&str>,
+) -> Result<()> {
+    match (payment, method) {
+        (Some(payment), Some(method)) => payments::pay(app, facts, payment, method).await,
+        _ => Ok(()),
+    }
+}
+
+/// Goes on where a crash or a lost answer left the order that the key points at.
+async fn resume(app: &AppState, earlier: &str, method: Option<&str>) -> Result<Placed> {
+    let order_id: OrderId = earlier.parse().map_err(Error::internal)?;
+    let facts = store::load(app.db.read(), order_id).await?;
+    let attempts = payment_store::of_orders(app.db.read(), &[order_id]).await?;
+    let open = attempts.first().filter(|payment| payment_store::IN_FLIGHT.contains(&payment.state));
+    pay_if_asked(app, facts, open.map(|payment| payment.id), method).await?;
+    Ok(Placed { order_id, fresh: false })
+}
+
+fn check(buyer: &ActingOrg, input: &PlaceOrder) -> Result<()> {
+    if !buyer.may_buy {
+        return Err(Error::forbidden("Your organisation is not set up to order. Its owner can change that."));
+    }
+    let mut check = Check::new();
+    check.text(&input.use_case, limits::NOTE_CHARS_MAX, "/use_case");
+    check.done()?;
+    input.payment_method.as_deref().map_or(Ok(()), payments::http::check_method)
+}
+
+fn check_against(quote: &Quote, actor: &Actor, input: &PlaceOrder) -> Result<()> {
+    if quote.offer.provider_id == actor.org_id() {
+        return Err(Error::conflict("This is your own listing; there is no need to order it."));
+    }
+    if quote.offer.licence_hash != input.licence_hash {
+        let detail = format!(
+            "The offer's licence document is {}. Read it at /api/v1/licence-documents/{} and send its hash as licence_hash.",
+            quote.offer.licence_hash, quote.offer.licence_hash
+        );
+        return Err(Error::new(Problem::LicenceChanged, detail));
+    }
+    Ok(())
+}
+
+/// The order with everything frozen that was promised.
+fn freeze(app: &AppState, quote: &Quote, actor: &Actor, input: &PlaceOrder, now: OffsetDateTime) -> OrderFacts {
+    let (offer, id) = (&quote.offer, OrderId::at(now));
+    let state = match (offer.approval_required, offer.kind) {
+        (true, _) => OrderState::AwaitingApproval,
+        (false, OfferKind::Free) => OrderState::Completed,
+        (false, _) => OrderState::AwaitingPayment,
+    };
+    let window = match state {
+        OrderState::AwaitingApproval => Duration::days(i64::from(app.config.trade.approval_window_days)),
+        _ => Duration::hours(i64::from(app.config.trade.payment_window_hours)),
+    };
+    let order = order::Model {
+        id,
+        buyer_id: actor.org_id(),
+        placed_by: actor.account_id,
+        state,
+        use_case: input.use_case.clone(),
+        currency: offer.price.currency.code().to_owned(),
+        total_minor: offer.price.minor,
+        created_at: Timestamp(now),
+        expires_at: Timestamp(now + window),
+        decided_at: None,
+        decision_note: None,
+        closed_at: (state == OrderState::Completed).then_some(Timestamp(now)),
+    };
+    OrderFacts { line: freeze_line(app, quote, id), order }
+}
+
+fn freeze_line(app: &AppState, quote: &Quote, order: OrderId) -> order_line::Model {
+    let offer = &quote.offer;
+    order_line::Model {
+        order_id: order,
+        line_no: 1,
+        listing_id: offer.listing_id,
+        offer_id: offer.id,
+        provider_id: offer.provider_id,
+        offer_kind: offer.kind,
+        price_minor: offer.price.minor,
+        currency: offer.price.currency.code().to_owned(),
+        fee_rule_id: quote.fee.rule,
+        fee_bps: i32::try_from(quote.fee.bps).unwrap_or(i32::MAX),
+        operator_minor: quote.split.operator.minor,
+        provider_minor: quote.split.provider.minor,
+        licence_hash: offer.licence_hash.clone(),
+        term_months: offer.term_months,
+        coverage: offer.coverage,
+        revision_number: quote.revision_number,
+        hold_days: i32::try_from(app.config.trade.hold_days).unwrap_or(i32::MAX),
+    }
+}
+
+async fn write_order(
+    tx: &Tx,
+    actor: &Actor,
+    facts: OrderFacts,
+    payment: Option<entity::payment::Model>,
+    now: OffsetDateTime,
+) -> Result<()> {
+    store::insert(tx, &facts).await?;
+    if let Some(payment) = payment {
+        payment_store::insert(tx, payment).await?;
+    }
+    audit::record(tx, actor, "order.place", facts.order.id, json!({"offer_id": facts.line.offer_id}), now).await?;
+    match facts.order.state {
+        OrderState::Completed => complete(tx, &facts, now).await,
+        OrderState::AwaitingApproval => outbox::append(tx, vec![news(&facts, "order.awaiting_approval")], now).await,
+        _ => Ok(()),
+    }
+}
+
+fn news(facts: &OrderFacts, kind: &'static str) -> News {
+    let payload =
+        json!({"order_id": facts.order.id, "buyer_id": facts.order.buyer_id, "provider_id": facts.line.provider_id});
+    News { topic: facts.line.listing_id.to_string(), kind, payload }
+}
+
+/// Approves an order; a free one is granted at once, an authorised payment is captured.
+///
+/// # Errors
+/// `NotFound` for an order of somebody else's listing, `Conflict` when it does not wait for approval.
+pub async fn approve(app: &AppState, actor: &Actor, id: OrderId, note: Option<String>) -> Result<()> {
+    let window = Duration::hours(i64::from(app.config.trade.payment_window_hours));
+    let (now, by) = (app.clock.now(), actor.clone());
+    app.db
+        .write("trade.approve_order", move |tx| {
+            let (actor, note) = (by.clone(), note.clone());
+            async move {
+                let facts = lock_for_provider(&tx, id, &actor).await?;
+                let step = if facts.is_free() { Step::ApproveFree } else { Step::Approve };
+                let to = step.from(facts.order.state)?;
+                store::advance(&tx, id, facts.order.state, to, now).await?;
+                store::note_decision(&tx, id, note, Some(now + window), now).await?;
+                audit::record(&tx, &actor, "order.approve", id, json!({}), now).await?;
+                outbox::append(&tx, vec![news(&facts, "order.approved")], now).await?;
+                if facts.is_free() {
+                    complete(&tx, &facts, now).await?;
+                }
+                Ok(((), tx))
+            }
+        })
+        .await?;
+    let attempts = payment_store::of_orders(app.db.read(), &[id]).await?;
+    if let Some(held) = attempts.iter().find(|row| row.state == entity::states::PaymentState::Authorised) {
+        payments::capture(app, held).await?;
+    }
+    Ok(())
+}
+
+/// Declines an order with a reason; an authorised payment is given back.
+///
+/// # Errors
+/// As [`approve`].
+pub async fn decline(app: &AppState, actor: &Actor, id: OrderId, note: String) -> Result<()> {
+    let (now, by) = (app.clock.now(), actor.clone());
+    app.db
+        .write("trade.decline_order", move |tx| {
+            let (actor, note) = (by.clone(), note.clone());
+            async move {
+                let facts = lock_for_provider(&tx, id, &actor).await?;
+                let to = Step::Decline.from(facts.order.state)?;
+                store::advance(&tx, id, facts.order.state, to, now).await?;
+                store::note_decision(&tx, id, Some(note), None, now).await?;
+                audit::record(&tx, &actor, "order.decline", id, json!({}), now).await?;
+                outbox::append(&tx, vec![news(&facts, "order.declined")], now).await?;
+                Ok(((), tx))
+            }
+        })
+        .await?;
+    payments::void_abandoned(app).await.map(|_| ())
+}
+
+async fn lock_for_provider(tx: &Tx, id: OrderId, actor: &Actor) -> Result<OrderFacts> {
+    let facts = store::lock(tx, id).await?;
+    if facts.line.provider_id == actor.org_id() { Ok(facts) } else { Err(Error::not_found("order")) }
+}
+
+/// Cancels an order that is neither paid nor being paid.
+///
+/// # Errors
+/// `NotFound` for somebody else's order, `Conflict` when it is closed or a payment is under way.
+pub async fn cancel(app: &AppState, actor: &Actor, id: OrderId) -> Result<()> {
+    let (now, by) = (app.clock.now(), actor.clone());
+    app.db
+        .write("trade.cancel_order", move |tx| {
+            let actor = by.clone();
+            async move {
+                let facts = store::lock(&tx, id).await?;
+                if facts.order.buyer_id != actor.org_id() {
+                    return Err(Error::not_found("order"));
+                }
+                let to = Step::Cancel.from(facts.order.state)?;
+                if is_being_paid(&tx, id).await? {
+                    return Err(Error::conflict("A payment of this order is under way. Try again in a minute."));
+                }
+                store::advance(&tx, id, facts.order.state, to, now).await?;
+                audit::record(&tx, &actor, "order.cancel", id, json!({}), now).await?;
+                outbox::append(&tx, vec![news(&facts, "order.cancelled")], now).await?;
+                Ok(((), tx))
+            }
+        })
+        .await?;
+    payments::void_abandoned(app).await.map(|_| ())
+}
+
+async fn is_being_paid(tx: &Tx, id: OrderId) -> Result<bool> {
+    let attempts = payment_store::of_orders(tx.conn(), &[id]).await?;
+    Ok(attempts.iter().any(|payment| payment_store::IN_FLIGHT.contains(&payment.state)))
+}
+
+/// Closes orders that nobody approved or paid in time; returns how many.
+///
+/// # Errors
+/// Those of the database.
+pub async fn expire_due(app: &AppState) -> Result<usize> {
+    let now = app.clock.now();
+    let mut expired = 0;
+    for id in store::overdue(app.db.read(), now, BATCH).await? {
+        let done = app
+            .db
+            .write("trade.expire_order", move |tx| async move {
+                let facts = store::lock(&tx, id).await?;
+                let Ok(to) = Step::Expire.from(facts.order.state) else { return Ok((false, tx)) };
+                if facts.order.expires_at.0 > now || is_being_paid(&tx, id).await? {
+                    return Ok((false, tx));
+                }
+                let done = store::advance(&tx, id, facts.order.state, to, now).await?;
+                outbox::append(&tx, vec![news(&facts, "order.expired")], now).await?;
+                Ok((done, tx))
+            })
+            .await?;
+        expired += usize::from(done);
+    }
+    Ok(expired)
+}

@@ -1,0 +1,206 @@
+//! Orders and their lines in the database.
+
+use entity::{
+    Timestamp, grant,
+    ids::{GrantId, ListingId, OrderId, OrgId},
+    order, order_line,
+    states::OrderState,
+};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+    sea_query::{Expr, ExprTrait as _, Query},
+};
+use time::OffsetDateTime;
+
+use crate::{
+    base::{Currency, Money},
+    db::Tx,
+    error::{Error, Result},
+};
+
+/// An order with its line: everything that was frozen when it was placed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrderFacts {
+    /// The order.
+    pub order: order::Model,
+    /// Its line.
+    pub line: order_line::Model,
+}
+
+impl OrderFacts {
+    /// What the buyer pays.
+    ///
+    /// # Errors
+    /// Internal, for a currency that was supported once and is no more.
+    pub fn total(&self) -> Result<Money> {
+        let currency: Currency =
+            self.order.currency.parse().map_err(|e: crate::base::currency::UnknownCurrency| Error::internal(e))?;
+        Ok(Money::new(self.order.total_minor, currency))
+    }
+
+    /// True when there is nothing to pay.
+    pub fn is_free(&self) -> bool {
+        self.order.total_minor == 0
+    }
+}
+
+pub(super) async fn insert(tx: &Tx, facts: &OrderFacts) -> Result<()> {
+    order::Entity::insert(facts.order.clone().into_active_model()).exec_without_returning(tx.conn()).await?;
+    order_line::Entity::insert(facts.line.clone().into_active_model()).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+async fn with_lines(conn: &impl ConnectionTrait, orders: Vec<order::Model>) -> Result<Vec<OrderFacts>> {
+    if orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<OrderId> = orders.iter().map(|order| order.id).collect();
+    let lines = order_line::Entity::find().filter(order_line::Column::OrderId.is_in(ids)).all(conn).await?;
+    let mut lines: std::collections::HashMap<OrderId, order_line::Model> =
+        lines.into_iter().map(|line| (line.order_id, line)).collect();
+    orders
+        .into_iter()
+        .map(|order| {
+            let line = lines.remove(&order.id).ok_or_else(|| Error::internal(format!("{} has no line", order.id)))?;
+            Ok(OrderFacts { order, line })
+        })
+        .collect()
+}
+
+/// An order by its id alone, for the exchange's own work; requests use [`find_party`].
+pub(in crate::trade) async fn load(conn: &impl ConnectionTrait, id: OrderId) -> Result<OrderFacts> {
+    let found = order::Entity::find_by_id(id).find_also_related_line(conn).await?;
+    found.ok_or_else(|| Error::not_found("order"))
+}
+
+trait WithLine {
+    async fn find_also_related_line(self, conn: &impl ConnectionTrait) -> Result<Option<OrderFacts>>;
+}
+
+impl WithLine for sea_orm::Select<order::Entity> {
+    async fn find_also_related_line(self, conn: &impl ConnectionTrait) -> Result<Option<OrderFacts>> {
+        let relation: sea_orm::RelationDef = order::Entity::belongs_to(order_line::Entity)
+            .from(order::Column::Id)
+            .to(order_line::Column::OrderId)
+            .into();
+        let row = self.join(sea_orm::JoinType::InnerJoin, relation).select_also(order_line::Entity).one(conn).await?;
+        Ok(row.and_then(|(order, line)| line.map(|line| OrderFacts { order, line })))
+    }
+}
+
+/// Locks an order for a decision; others that decide about it wait.
+pub(in crate::trade) async fn lock(tx: &Tx, id: OrderId) -> Result<OrderFacts> {
+    let locked = order::Entity::find_by_id(id).lock_exclusive().one(tx.conn()).await?;
+    let order = locked.ok_or_else(|| Error::not_found("order"))?;
+    with_lines(tx.conn(), vec![order]).await?.pop().ok_or_else(|| Error::not_found("order"))
+}
+
+/// An order that `org` is a party of, as buyer or as provider.
+pub(in crate::trade) async fn find_party(conn: &impl ConnectionTrait, id: OrderId, org: OrgId) -> Result<OrderFacts> {
+    let facts = load(conn, id).await?;
+    if facts.order.buyer_id == org || facts.line.provider_id == org {
+        return Ok(facts);
+    }
+    Err(Error::not_found("order"))
+}
+
+/// Moves an order from one state to another; false when it stood elsewhere.
+pub(in crate::trade) async fn advance(
+    tx: &Tx,
+    id: OrderId,
+    from: OrderState,
+    to: OrderState,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let closed = !matches!(to, OrderState::AwaitingApproval | OrderState::AwaitingPayment);
+    let closed_at = closed.then_some(Timestamp(now));
+    let updated = order::Entity::update_many()
+        .col_expr(order::Column::State, Expr::value(to))
+        .col_expr(order::Column::ClosedAt, Expr::value(closed_at))
+        .filter(order::Column::Id.eq(id))
+        .filter(order::Column::State.eq(from))
+        .exec(tx.conn())
+        .await?;
+    Ok(updated.rows_affected == 1)
+}
+
+/// Notes a provider's decision, and until when the next step may be taken.
+pub(super) async fn note_decision(
+    tx: &Tx,
+    id: OrderId,
+    note: Option<String>,
+    expires_at: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let row =
+        order::ActiveModel { decided_at: Set(Some(Timestamp(now))), decision_note: Set(note), ..Default::default() };
+    let mut update = order::Entity::update_many().set(row).filter(order::Column::Id.eq(id));
+    if let Some(at) = expires_at {
+        update = update.col_expr(order::Column::ExpiresAt, Expr::value(Timestamp(at)));
+    }
+    update.exec(tx.conn()).await?;
+    Ok(())
+}
+
+/// Open orders whose time is over, oldest first.
+pub(super) async fn overdue(conn: &impl ConnectionTrait, now: OffsetDateTime, limit: u64) -> Result<Vec<OrderId>> {
+    Ok(order::Entity::find()
+        .select_only()
+        .column(order::Column::Id)
+        .filter(order::Column::State.is_in([OrderState::AwaitingApproval, OrderState::AwaitingPayment]))
+        .filter(order::Column::ExpiresAt.lte(Timestamp(now)))
+        .order_by_asc(order::Column::ExpiresAt)
+        .limit(limit)
+        .into_tuple()
+        .all(conn)
+        .await?)
+}
+
+/// Which orders to list.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    /// Orders this organisation placed, or those for its listings.
+    pub buyer: Option<OrgId>,
+    pub provider: Option<OrgId>,
+    pub state: Option<OrderState>,
+    pub listing: Option<ListingId>,
+    pub before: Option<OrderId>,
+}
+
+pub(super) async fn list(conn: &impl ConnectionTrait, wanted: Wanted, limit: usize) -> Result<Vec<OrderFacts>> {
+    let mut lines = Query::select().column(order_line::Column::OrderId).from(order_line::Entity).to_owned();
+    if let Some(provider) = wanted.provider {
+        lines.and_where(Expr::col(order_line::Column::ProviderId).eq(provider.0));
+    }
+    if let Some(listing) = wanted.listing {
+        lines.and_where(Expr::col(order_line::Column::ListingId).eq(listing.0));
+    }
+    let mut query =
+        order::Entity::find().order_by_desc(order::Column::Id).limit(u64::try_from(limit).unwrap_or(u64::MAX));
+    if wanted.provider.is_some() || wanted.listing.is_some() {
+        query = query.filter(order::Column::Id.in_subquery(lines));
+    }
+    if let Some(buyer) = wanted.buyer {
+        query = query.filter(order::Column::BuyerId.eq(buyer));
+    }
+    if let Some(state) = wanted.state {
+        query = query.filter(order::Column::State.eq(state));
+    }
+    if let Some(before) = wanted.before {
+        query = query.filter(order::Column::Id.lt(before));
+    }
+    with_lines(conn, query.all(conn).await?).await
+}
+
+/// The grants of these orders.
+pub(super) async fn grants_of(conn: &impl ConnectionTrait, orders: &[OrderId]) -> Result<Vec<(OrderId, GrantId)>> {
+    Ok(grant::Entity::find()
+        .select_only()
+        .columns([grant::Column::OrderId, grant::Column::Id])
+        .filter(grant::Column::OrderId.is_in(orders.iter().copied()))
+        .into_tuple()
+        .all(conn)
+        .await?)
+}

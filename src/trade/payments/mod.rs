@@ -1,0 +1,15 @@
+//! Paying an order: one call to the processor, and whatever it takes to learn how it went.
+//!
+//! The answer to the call, a webhook and the janitor all end in [`settle`]; whichever comes first
+//! does the work, the others find it done.
+
+pub mod http;
+mod outside;
+mod service;
+mod settlement;
+pub(super) mod store;
+
+pub(super) use service::{attempt, capture};
+pub use service::{handle_inbox, heal, pay, start_payment, void_abandoned};
+pub(super) use settlement::complete;
+pub use settlement::settle;

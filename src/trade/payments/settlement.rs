@@ -1,0 +1,134 @@
+//! What a charge's outcome does: the heart of the exchange, in one transaction.
+
+use entity::{
+    order,
+    states::{EntryKind, OrderState},
+};
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::store;
+use crate::{
+    base::Money,
+    db::{
+        Tx, inbox,
+        outbox::{self, News},
+    },
+    error::{Error, Result},
+    ledger::{self, Account, Line, NewEntry},
+    ports::payments::{Charge, ChargeState},
+    state::AppState,
+    trade::{
+        grants,
+        orders::{OrderFacts, Step, store as orders},
+    },
+};
+
+/// A received message that the outcome came by: source and event id.
+pub type Inbox = Option<(String, String)>;
+
+/// Brings payment and order to where the charge stands.
+///
+/// When the money is taken, one transaction marks the payment, completes the order, books the split
+/// sale, grants access and appends the news; it claims the inbox message, if one brought the news. A
+/// repetition finds the payment settled and changes nothing. `known` saves reading the order again.
+///
+/// # Errors
+/// Internal when the charge's sum or currency is not the payment's; those of the database.
+pub async fn settle(app: &AppState, charge: &Charge, known: Option<OrderFacts>, via: Inbox) -> Result<()> {
+    let (charge, now) = (charge.clone(), app.clock.now());
+    let facts = match known {
+        Some(facts) => facts,
+        None => order_of(app, &charge).await?,
+    };
+    if charge.amount != facts.total()? {
+        let text =
+            format!("{} is over {}, {} over {}", charge.processor_ref, charge.amount, facts.order.id, facts.total()?);
+        return Err(Error::internal(text));
+    }
+    if charge.state == ChargeState::Captured {
+        open_accounts(app, &facts).await?;
+    }
+    app.db
+        .write("trade.settle", move |tx| {
+            let (charge, facts, via) = (charge.clone(), facts.clone(), via.clone());
+            async move {
+                if let Some((source, event)) = &via
+                    && !inbox::finish(&tx, source, event, now).await?
+                {
+                    return Ok(((), tx));
+                }
+                settle_in(&tx, &charge, &facts, now).await?;
+                Ok(((), tx))
+            }
+        })
+        .await
+}
+
+async fn order_of(app: &AppState, charge: &Charge) -> Result<OrderFacts> {
+    let payment = store::find(app.db.read(), charge.payment_id).await?;
+    let payment = payment
+        .ok_or_else(|| Error::internal(format!("no payment {} for {}", charge.payment_id, charge.processor_ref)))?;
+    orders::load(app.db.read(), payment.order_id).await
+}
+
+async fn open_accounts(app: &AppState, facts: &OrderFacts) -> Result<()> {
+    let currency = facts.total()?.currency;
+    let pending = Account::ProviderPending(facts.line.provider_id);
+    let wanted = [(Account::ClearingPayment, currency), (Account::Commission, currency), (pending, currency)];
+    ledger::open_accounts(app, &wanted).await
+}
+
+async fn settle_in(tx: &Tx, charge: &Charge, facts: &OrderFacts, now: OffsetDateTime) -> Result<()> {
+    if !store::follow(tx, charge.payment_id, charge, now).await? || charge.state != ChargeState::Captured {
+        return Ok(());
+    }
+    let paid = orders::advance(tx, facts.order.id, OrderState::AwaitingPayment, OrderState::Completed, now).await?;
+    if paid {
+        return complete(tx, facts, now).await;
+    }
+    // The money is here, but the order is closed: nothing is granted or booked as a sale. The charge
+    // stays in clearing, where reconciliation names it.
+    let payload = json!({"order_id": facts.order.id, "payment_id": charge.payment_id});
+    let news = News { topic: facts.order.id.to_string(), kind: "payment.without_order", payload };
+    tracing::error!(order.id = %facts.order.id, payment.id = %charge.payment_id, "a payment was taken for an order that is closed");
+    outbox::append(tx, vec![news], now).await
+}
+
+/// Books, grants and announces a completed order; a free one has nothing to book.
+pub(in crate::trade) async fn complete(tx: &Tx, facts: &OrderFacts, now: OffsetDateTime) -> Result<()> {
+    debug_assert!(Step::Pay.from(OrderState::AwaitingPayment).is_ok());
+    if !facts.is_free() {
+        ledger::post(tx, vec![sale(facts, now)?], now).await?;
+    }
+    let grant = grants::from_order(facts, now);
+    let news = announcement(&facts.order, facts, grant.id);
+    grants::insert(tx, grant).await?;
+    outbox::append(tx, vec![news], now).await
+}
+
+fn announcement(order: &order::Model, facts: &OrderFacts, grant: entity::ids::GrantId) -> News {
+    let payload = json!({
+        "order_id": order.id, "grant_id": grant, "buyer_id": order.buyer_id, "provider_id": facts.line.provider_id,
+        "total_minor": order.total_minor, "currency": order.currency,
+    });
+    News { topic: facts.line.listing_id.to_string(), kind: "order.completed", payload }
+}
+
+/// The sale: what the buyer paid is owed to the provider, less the operator's share.
+fn sale(facts: &OrderFacts, now: OffsetDateTime) -> Result<NewEntry> {
+    let (total, line) = (facts.total()?, &facts.line);
+    let order = facts.order.id;
+    let part = |minor| Money::new(minor, total.currency);
+    Ok(NewEntry {
+        kind: EntryKind::Sale,
+        source: format!("order:{order}:sale"),
+        effective_at: now,
+        memo: None,
+        lines: vec![
+            Line::debit(Account::ClearingPayment, total).of(order),
+            Line::credit(Account::ProviderPending(line.provider_id), part(line.provider_minor)).of(order),
+            Line::credit(Account::Commission, part(line.operator_minor)).of(order),
+        ],
+    })
+}

@@ -1,0 +1,121 @@
+//! Attempts to pay, in the database.
+
+use entity::{
+    Timestamp,
+    ids::{OrderId, PaymentId},
+    order, payment,
+    states::{OrderState, PaymentState},
+};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+    sea_query::{Expr, ExprTrait as _, Query},
+};
+use time::OffsetDateTime;
+
+use crate::{
+    db::Tx,
+    error::Result,
+    ports::payments::{Charge, ChargeState},
+};
+
+/// States in which an attempt may still take the buyer's money.
+pub(in crate::trade) const IN_FLIGHT: [PaymentState; 2] = [PaymentState::Created, PaymentState::Processing];
+
+pub(in crate::trade) async fn insert(tx: &Tx, payment: payment::Model) -> Result<()> {
+    payment::Entity::insert(payment.into_active_model()).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+pub(in crate::trade) async fn find(conn: &impl ConnectionTrait, id: PaymentId) -> Result<Option<payment::Model>> {
+    Ok(payment::Entity::find_by_id(id).one(conn).await?)
+}
+
+/// All attempts of these orders, the newest of each first.
+pub(in crate::trade) async fn of_orders(
+    conn: &impl ConnectionTrait,
+    orders: &[OrderId],
+) -> Result<Vec<payment::Model>> {
+    Ok(payment::Entity::find()
+        .filter(payment::Column::OrderId.is_in(orders.iter().copied()))
+        .order_by_desc(payment::Column::Attempt)
+        .all(conn)
+        .await?)
+}
+
+/// Brings an attempt to where the charge stands; false when it was there or beyond already.
+pub(super) async fn follow(tx: &Tx, id: PaymentId, charge: &Charge, now: OffsetDateTime) -> Result<bool> {
+    use PaymentState::{Authorised, Created, Failed, Processing, Succeeded};
+    // A failure can be overtaken by a success (the processor changed its mind), never the other way.
+    let (to, from): (PaymentState, &[PaymentState]) = match &charge.state {
+        ChargeState::Captured => (Succeeded, &[Created, Authorised, Processing, Failed]),
+        ChargeState::Authorised => (Authorised, &[Created, Processing]),
+        ChargeState::Processing => (Processing, &[Created]),
+        ChargeState::Failed { .. } | ChargeState::Voided => (Failed, &[Created, Authorised, Processing]),
+    };
+    let (code, text) = match &charge.state {
+        ChargeState::Failed { code, text } => (Some(code.clone()), Some(text.clone())),
+        ChargeState::Voided => (Some("voided".to_owned()), Some("The authorisation was given back.".to_owned())),
+        _ => (None, None),
+    };
+    let settled = matches!(to, Succeeded | Failed).then_some(Timestamp(now));
+    let updated = payment::Entity::update_many()
+        .col_expr(payment::Column::State, Expr::value(to))
+        .col_expr(payment::Column::ProcessorRef, Expr::value(Some(charge.processor_ref.clone())))
+        .col_expr(payment::Column::FailureCode, Expr::value(code))
+        .col_expr(payment::Column::FailureText, Expr::value(text))
+        .col_expr(payment::Column::SettledAt, Expr::value(settled))
+        .filter(payment::Column::Id.eq(id))
+        .filter(payment::Column::State.is_in(from.iter().copied()))
+        .exec(tx.conn())
+        .await?;
+    Ok(updated.rows_affected == 1)
+}
+
+/// Gives an attempt up that never reached the processor.
+pub(super) async fn give_up(tx: &Tx, id: PaymentId, now: OffsetDateTime) -> Result<()> {
+    payment::Entity::update_many()
+        .col_expr(payment::Column::State, Expr::value(PaymentState::Failed))
+        .col_expr(payment::Column::FailureCode, Expr::value(Some("not_attempted")))
+        .col_expr(payment::Column::FailureText, Expr::value(Some("The processor was never reached. Pay again.")))
+        .col_expr(payment::Column::SettledAt, Expr::value(Some(Timestamp(now))))
+        .filter(payment::Column::Id.eq(id))
+        .filter(payment::Column::State.eq(PaymentState::Created))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Attempts in flight since before `until`, oldest first.
+pub(super) async fn stuck(
+    conn: &impl ConnectionTrait,
+    until: OffsetDateTime,
+    limit: u64,
+) -> Result<Vec<payment::Model>> {
+    Ok(payment::Entity::find()
+        .filter(payment::Column::State.is_in(IN_FLIGHT))
+        .filter(payment::Column::CreatedAt.lte(Timestamp(until)))
+        .order_by_asc(payment::Column::CreatedAt)
+        .limit(limit)
+        .all(conn)
+        .await?)
+}
+
+/// Authorisations whose order wants them no more (to be voided) or wants them now (to be captured).
+pub(super) async fn authorised(
+    conn: &impl ConnectionTrait,
+    orders_in: &[OrderState],
+    limit: u64,
+) -> Result<Vec<payment::Model>> {
+    let orders = Query::select()
+        .column(order::Column::Id)
+        .from(order::Entity)
+        .and_where(Expr::col(order::Column::State).is_in(orders_in.iter().map(|state| state.as_str())))
+        .to_owned();
+    Ok(payment::Entity::find()
+        .filter(payment::Column::State.eq(PaymentState::Authorised))
+        .filter(payment::Column::OrderId.in_subquery(orders))
+        .limit(limit)
+        .all(conn)
+        .await?)
+}
