@@ -5,12 +5,14 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{
     http::{
         health,
         middleware::{around, fallback, panicked, security_headers},
         openapi::{ApiDoc, complete},
+        problems,
     },
     state::AppState,
     trade,
@@ -21,6 +23,8 @@ fn operations() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(ApiDoc::openapi())
         .routes(routes!(health::get_liveness))
         .routes(routes!(health::get_readiness))
+        .routes(routes!(problems::list_problems))
+        .routes(routes!(problems::get_problem))
         .nest("/api/v1", features())
 }
 
@@ -40,12 +44,19 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     document
 }
 
+/// The document at `/openapi.json`, and pages about it at `/docs` that load nothing from elsewhere.
+fn docs() -> Router {
+    let config = Config::default().validator_url("none").try_it_out_enabled(true).persist_authorization(false);
+    SwaggerUi::new("/docs").url("/openapi.json", openapi()).config(config).into()
+}
+
 /// The whole service.
 pub fn router(app: AppState) -> Router {
     let (router, _) = operations().split_for_parts();
+    let router = router.with_state(app).merge(docs());
     let layers = ServiceBuilder::new()
         .layer(from_fn(around))
         .layer(from_fn(security_headers))
         .layer(CatchPanicLayer::custom(panicked));
-    router.fallback(fallback).layer(layers).with_state(app)
+    router.fallback(fallback).layer(layers)
 }

@@ -18,7 +18,8 @@ const SECONDS_BUCKETS: [f64; 14] =
 /// When the filter can't be read.
 pub fn start_logs(log: &config::Log) -> Result<()> {
     let filter = EnvFilter::try_new(&log.filter).map_err(|error| Error::internal(format!("log.filter: {error}")))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     let started = if log.format == "json" { logs.json().try_init() } else { logs.try_init() };
     started.map_err(|error| Error::internal(error.to_string()))
 }

@@ -198,7 +198,7 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: "text".to_owned(), filter: "info,sqlx=warn".to_owned() }
+        Self { format: "text".to_owned(), filter: "info,sqlx=warn,sea_orm_migration=warn".to_owned() }
     }
 }
 

@@ -7,5 +7,6 @@ pub mod health;
 pub mod middleware;
 pub mod openapi;
 pub mod problem;
+pub mod problems;
 
 pub use extract::{Id, IdempotencyHeader, IfMatch, Json, PageQuery, Query};
