@@ -86,7 +86,7 @@ async fn serve(writer: DatabaseConnection, mut units: mpsc::Receiver<Unit>) {
         }
         metrics::histogram!("db_group_commit_writes").record(f64::from(u32::try_from(told.len()).unwrap_or(u32::MAX)));
         for tell in told {
-            tell(committed.as_ref().map(|()| ()).map_err(ToString::to_string));
+            tell(committed.as_ref().map_err(ToString::to_string).copied());
         }
     }
 }

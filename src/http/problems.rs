@@ -1,5 +1,7 @@
 //! The registry of problems, readable at the address that `type` names.
 
+#![expect(clippy::missing_errors_doc, reason = "a handler's failures are its OpenAPI responses")]
+
 use axum::extract::Path;
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -76,7 +76,7 @@ pub(super) async fn unsealed_floor(conn: &impl ConnectionTrait) -> Result<EntryI
         .await?;
     let Some(newest) = newest else { return Ok(EntryId(Uuid::nil())) };
     let millis = newest.0.as_u128() >> 80;
-    let late = u128::from(Duration::minutes(LATE_MINUTES).whole_milliseconds().unsigned_abs() as u64);
+    let late = Duration::minutes(LATE_MINUTES).whole_milliseconds().unsigned_abs();
     Ok(EntryId(Uuid::from_u128(millis.saturating_sub(late) << 80)))
 }
 

@@ -1,5 +1,7 @@
 //! The operator's rules over HTTP.
 
+#![expect(clippy::missing_errors_doc, reason = "a handler's failures are its OpenAPI responses")]
+
 use axum::{extract::State, http::StatusCode};
 use entity::{
     Timestamp, fee_rule,

@@ -1,5 +1,7 @@
 //! Grants over HTTP.
 
+#![expect(clippy::missing_errors_doc, reason = "a handler's failures are its OpenAPI responses")]
+
 use axum::extract::State;
 use entity::{
     Timestamp, grant,
