@@ -1,4 +1,3 @@
 //! What is offered, and what is known of it.
 
-pub mod listings;
 pub mod profile;
