@@ -7,6 +7,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    catalog::{listings, revisions},
     http::{
         health,
         middleware::{around, fallback, panicked, security_headers},
@@ -25,7 +26,7 @@ fn operations() -> OpenApiRouter<AppState> {
 
 /// One line per feature.
 fn features() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().merge(listings::routes()).merge(revisions::routes())
 }
 
 /// The OpenAPI document; needs no state.
