@@ -8,6 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{
+    catalog::{listings, revisions},
     http::{
         health,
         middleware::{around, fallback, panicked, security_headers},
@@ -31,6 +32,8 @@ fn operations() -> OpenApiRouter<AppState> {
 /// One line per feature.
 fn features() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .merge(listings::routes())
+        .merge(revisions::routes())
         .merge(trade::orders::http::routes())
         .merge(trade::payments::http::routes())
         .merge(trade::grants::http::routes())

@@ -5,8 +5,9 @@ use std::time::Duration;
 use entity::job;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{queue, relay};
+use super::{profile_file, queue, relay};
 use crate::{
+    catalog::revisions,
     error::{Error, Result},
     state::AppState,
     trade::{grants, orders, payments},
@@ -88,8 +89,11 @@ fn cause_of(error: &Error) -> String {
 }
 
 /// Which job is which function.
-async fn dispatch(_app: &AppState, row: &job::Model) -> Result<()> {
-    Err(Error::internal(format!("no job is called {}", row.kind)))
+async fn dispatch(app: &AppState, row: &job::Model) -> Result<()> {
+    match row.kind.as_str() {
+        revisions::PROFILE_JOB => profile_file::run(app, row.payload.clone()).await,
+        kind => Err(Error::internal(format!("no job is called {kind}"))),
+    }
 }
 
 /// Everything that looks for what is due; each tells how much it did.
