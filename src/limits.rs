@@ -74,6 +74,8 @@ pub const PASSWORD_HASH_WAIT_SECONDS_MAX: u64 = 10;
 pub const PASSWORD_FAILURES_MAX: i32 = 10;
 /// Time after which wrong passwords are forgotten.
 pub const PASSWORD_FAILURE_WINDOW_SECONDS: i64 = 15 * 60;
+/// Longest language tag of an account.
+pub const LOCALE_CHARS_MAX: usize = 16;
 /// Longest name of a person.
 pub const DISPLAY_NAME_CHARS_MAX: usize = 120;
 /// Longest name of an organisation.

@@ -12,6 +12,7 @@ use crate::{
         middleware::{around, fallback, panicked, security_headers},
         openapi::{ApiDoc, complete},
     },
+    people::{accounts, api_keys, audit, invitations, members, organizations, sessions, signing_keys},
     state::AppState,
 };
 
@@ -20,12 +21,20 @@ fn operations() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(ApiDoc::openapi())
         .routes(routes!(health::get_liveness))
         .routes(routes!(health::get_readiness))
+        .merge(signing_keys::routes())
         .nest("/api/v1", features())
 }
 
 /// One line per feature.
 fn features() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .merge(accounts::routes())
+        .merge(sessions::routes())
+        .merge(organizations::routes())
+        .merge(members::routes())
+        .merge(invitations::routes())
+        .merge(api_keys::routes())
+        .merge(audit::routes())
 }
 
 /// The OpenAPI document; needs no state.

@@ -30,7 +30,9 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_index(Index::drop().name("idx_refresh_token_expires_at").table("refresh_token").to_owned()).await?;
+        manager
+            .drop_index(Index::drop().name("idx_refresh_token_expires_at").table("refresh_token").to_owned())
+            .await?;
         manager.drop_table(Table::drop().table("login_failure").to_owned()).await?;
         Ok(())
     }

@@ -27,8 +27,7 @@ const BUSY_RETRY_AFTER_SECONDS: u32 = 2;
 
 /// What a password is compared with when there is no such account, so that the answer takes as
 /// long as for one that exists. Its digest is made up: no password is known that gives it.
-const NOBODY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$dGhlcmUgaXMgbm9ib2R5$Zm9yIG5vYm9keSBrbm93cyB3aGF0IHRoaXMgd291bGQ";
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$dGhlcmUgaXMgbm9ib2R5$Zm9yIG5vYm9keSBrbm93cyB3aGF0IHRoaXMgd291bGQ";
 
 /// Hashes and verifies passwords, [`limits::PASSWORD_HASHES_AT_ONCE`] at a time.
 pub struct Passwords {
@@ -107,8 +106,7 @@ fn normalized(password: &Secret) -> Secret {
 }
 
 fn hasher() -> Result<Argon2<'static>> {
-    let params =
-        Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|error| Error::internal(error.to_string()))?;
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|error| Error::internal(error.to_string()))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 

@@ -8,6 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::queue;
 use crate::{
     error::{Error, Result},
+    people,
     state::AppState,
 };
 
@@ -92,6 +93,6 @@ async fn dispatch(_app: &AppState, row: &job::Model) -> Result<()> {
 }
 
 /// Everything that looks for what is due; each tells how much it did.
-async fn sweep(_app: &AppState) -> Vec<(&'static str, Result<usize>)> {
-    vec![]
+async fn sweep(app: &AppState) -> Vec<(&'static str, Result<usize>)> {
+    vec![("people", people::sweep(app).await)]
 }
