@@ -9,7 +9,7 @@ use crate::{
         local_bus::LocalBus,
         sandbox::{Courier, Sandbox},
     },
-    auth::Secrets,
+    auth::{Passwords, Secrets, Tokens},
     base::Clock,
     config::{Config, Secret},
     db::{self, Schema},
@@ -42,12 +42,15 @@ pub async fn build(config: Config, clock: Clock) -> Result<Built> {
     let sandbox = Arc::new(Sandbox::new(db.clone(), clock.clone(), config.payments.sandbox.clone(), webhook_secrets));
     let files = Files::open(&config.data_dir.join("files"))?;
     let bus = Arc::new(LocalBus::new());
+    let tokens = Tokens::new(config.token_issuer());
     let app = AppState::new(Parts {
         config,
         clock,
         db,
         files,
         secrets,
+        passwords: Passwords::default(),
+        tokens,
         ledger_accounts: KnownAccounts::default(),
         payments: sandbox.clone(),
         bus,

@@ -217,6 +217,14 @@ impl Check {
         self.require(text.chars().count() <= max_chars, pointer, format!("Use at most {max_chars} characters."))
     }
 
+    /// Notes that a name is empty, longer than `max_chars`, of several lines, or holds characters
+    /// that make it look like another.
+    pub fn name(&mut self, text: &str, max_chars: usize, pointer: &str) -> &mut Self {
+        let hidden = |c: char| matches!(c, '\n' | '\r' | '\t') || crate::base::text::is_deceptive(c);
+        self.require(!text.chars().any(hidden), pointer, "Write it in one line, without invisible characters.");
+        self.text(text, max_chars, pointer)
+    }
+
     /// Everything that was noted, or success.
     ///
     /// # Errors

@@ -68,11 +68,27 @@ pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 pub const PASSWORD_CHARS_MIN: usize = 12;
 /// Longest password; Argon2 reads it whole.
 pub const PASSWORD_CHARS_MAX: usize = 200;
+/// Longest wait for a turn to hash a password.
+pub const PASSWORD_HASH_WAIT_SECONDS_MAX: u64 = 10;
+/// Wrong passwords for one mail address before it has to wait.
+pub const PASSWORD_FAILURES_MAX: i32 = 10;
+/// Time after which wrong passwords are forgotten.
+pub const PASSWORD_FAILURE_WINDOW_SECONDS: i64 = 15 * 60;
+/// Longest language tag of an account.
+pub const LOCALE_CHARS_MAX: usize = 16;
+/// Longest name of a person.
+pub const DISPLAY_NAME_CHARS_MAX: usize = 120;
+/// Longest name of an organisation.
+pub const ORGANIZATION_NAME_CHARS_MAX: usize = 200;
+/// Longest name of an API key.
+pub const API_KEY_NAME_CHARS_MAX: usize = 120;
 /// Longest mail address.
 pub const EMAIL_CHARS_MAX: usize = 254;
 /// Most members of an organisation.
 pub const MEMBERS_MAX: u64 = 500;
-/// Most organisations an account may found.
+/// Most open invitations of an organisation.
+pub const INVITATIONS_MAX: u64 = 200;
+/// Most organisations an account may own.
 pub const ORGANIZATIONS_PER_ACCOUNT_MAX: u64 = 20;
 /// Most live API keys of an organisation.
 pub const API_KEYS_MAX: u64 = 50;

@@ -15,6 +15,7 @@ use crate::{
         openapi::{ApiDoc, complete},
         problems,
     },
+    people::{accounts, api_keys, audit, invitations, members, organizations, sessions, signing_keys},
     state::AppState,
     trade,
 };
@@ -26,6 +27,7 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(health::get_readiness))
         .routes(routes!(problems::list_problems))
         .routes(routes!(problems::get_problem))
+        .merge(signing_keys::routes())
         .nest("/api/v1", features())
 }
 
@@ -38,6 +40,13 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(trade::payments::http::routes())
         .merge(trade::grants::http::routes())
         .merge(trade::fees::http::routes())
+        .merge(accounts::routes())
+        .merge(sessions::routes())
+        .merge(organizations::routes())
+        .merge(members::routes())
+        .merge(invitations::routes())
+        .merge(api_keys::routes())
+        .merge(audit::routes())
 }
 
 /// The OpenAPI document; needs no state.

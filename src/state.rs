@@ -3,7 +3,7 @@
 use std::{ops::Deref, sync::Arc};
 
 use crate::{
-    auth::Secrets,
+    auth::{Passwords, Secrets, Tokens},
     base::Clock,
     config::Config,
     db::Db,
@@ -28,6 +28,10 @@ pub struct Parts {
     pub files: Files,
     /// Keys derived from the master secret.
     pub secrets: Secrets,
+    /// Hashes and verifies passwords.
+    pub passwords: Passwords,
+    /// Signs and verifies access tokens.
+    pub tokens: Tokens,
     /// Ledger accounts known to exist.
     pub ledger_accounts: KnownAccounts,
     /// The payment processor.

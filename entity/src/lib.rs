@@ -26,6 +26,7 @@ pub mod listing;
 pub mod listing_audience;
 pub mod listing_facet;
 pub mod listing_price;
+pub mod login_failure;
 pub mod membership;
 pub mod offer;
 pub mod order;

@@ -13,6 +13,7 @@ mod m20261121_000006_settlement;
 mod m20261121_000007_delivery;
 mod m20261121_000008_plumbing;
 mod m20261121_000009_append_only;
+mod m20261121_000010_login_failures;
 
 /// Brings a database to the newest schema, or back.
 pub struct Migrator;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000007_delivery::Migration),
             Box::new(m20261121_000008_plumbing::Migration),
             Box::new(m20261121_000009_append_only::Migration),
+            Box::new(m20261121_000010_login_failures::Migration),
         ]
     }
 }

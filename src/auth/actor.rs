@@ -30,6 +30,14 @@ pub enum Right {
 }
 
 impl Right {
+    /// Every right, in the order of declaration.
+    pub const ALL: [Self; 5] = [Self::Read, Self::Catalogue, Self::Buy, Self::Finance, Self::Members];
+
+    /// The rights of a member with `role`.
+    pub fn of(role: Role) -> Vec<Self> {
+        Self::ALL.into_iter().filter(|right| right.allowed_to(role)).collect()
+    }
+
     /// True when a member with `role` has this right.
     pub const fn allowed_to(self, role: Role) -> bool {
         match (self, role) {
@@ -83,6 +91,22 @@ impl Actor {
     /// The organisation acted for.
     pub fn org_id(&self) -> OrgId {
         self.organization.id
+    }
+
+    /// Requires that `organization`, named in an address, is the one acted for.
+    ///
+    /// # Errors
+    /// `NotFound` for any other, whether or not it exists.
+    pub fn require_own(&self, organization: OrgId) -> Result<()> {
+        if organization == self.org_id() { Ok(()) } else { Err(Error::not_found("organisation")) }
+    }
+
+    /// The person, where only a person will do.
+    ///
+    /// # Errors
+    /// `Forbidden` for an API key.
+    pub fn person(&self) -> Result<AccountId> {
+        self.account_id.ok_or_else(|| Error::forbidden("An API key can't do this: log in."))
     }
 
     /// Requires `right`.

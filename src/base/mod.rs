@@ -4,6 +4,7 @@
 //! nothing here knows HTTP or SQL. Time and randomness are arguments (see [`clock`]).
 
 pub mod clock;
+pub mod country;
 pub mod currency;
 pub mod digest;
 pub mod ids;

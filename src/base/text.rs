@@ -50,6 +50,18 @@ pub fn is_language_tag(tag: &str) -> bool {
     base_ok && parts.all(|part| (2..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
+/// True for a character that can't be seen but changes how the text around it is read: a name with
+/// one can pass for another.
+///
+/// Source: Unicode Technical Report 36, sections 2.4 and 2.5 (bidirectional and invisible text).
+pub const fn is_deceptive(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -226,6 +226,12 @@ impl Config {
         }
     }
 
+    /// The `iss` of access tokens: the public address where one is set, so that replicas that
+    /// listen on different ports accept each other's tokens where none is.
+    pub fn token_issuer(&self) -> String {
+        if self.server.public_url.is_empty() { "torv".to_owned() } else { self.public_url() }
+    }
+
     /// What can't be right, as sentences with the key in front.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();

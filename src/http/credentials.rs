@@ -56,6 +56,15 @@ fn request_id(parts: &Parts) -> String {
     parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
 }
 
+/// The id of the request, for the audit log of what needs no credentials.
+impl<S: Send + Sync> FromRequestParts<S> for RequestId {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Self::Rejection> {
+        Ok(Self(request_id(parts)))
+    }
+}
+
 fn nobody() -> Error {
     Error::unauthenticated("This needs a log-in: send Authorization: Bearer with an access token or an API key.")
 }

@@ -9,6 +9,7 @@ use super::{profile_file, queue, relay};
 use crate::{
     catalog::revisions,
     error::{Error, Result},
+    people,
     state::AppState,
     trade::{grants, orders, payments},
 };
@@ -105,5 +106,6 @@ async fn sweep(app: &AppState) -> Vec<(&'static str, Result<usize>)> {
         ("trade.expire_orders", orders::expire_due(app).await),
         ("trade.end_terms", grants::end_terms(app).await),
         ("jobs.relay_outbox", relay::relay_outbox(app).await),
+        ("people", people::sweep(app).await),
     ]
 }

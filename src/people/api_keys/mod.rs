@@ -1,6 +1,14 @@
 //! API keys: scoped, hashed, expiring, shown once.
+//!
+//! A key is of one organisation and of the member who made it: it never has a right that the member
+//! has lost, and it ends with the membership.
 
+mod http;
+mod identify;
+mod service;
 mod store;
 
-pub(super) use store::identify;
+pub use http::routes;
+pub(super) use identify::identify;
+pub use service::{NewApiKey, create_api_key};
 pub use store::{KEY_PREFIX, hash};

@@ -1,5 +1,7 @@
 //! The audit log: who did what to which resource. Append-only, also in the database.
 
+mod http;
 mod store;
 
-pub use store::record;
+pub use http::routes;
+pub use store::{Author, record};

@@ -1,9 +1,6 @@
-//! Country codes, so that a territory is never one that does not exist.
+//! Jurisdictions: countries and their parts.
 
-/// True for an officially assigned country code in upper case.
-pub(super) fn is_country(code: &str) -> bool {
-    ALPHA_2.binary_search(&code).is_ok()
-}
+use crate::base::country::is_country;
 
 /// True for a country code, or one followed by a subdivision of one to three letters or digits.
 ///
@@ -20,55 +17,9 @@ pub(super) fn is_jurisdiction(code: &str) -> bool {
     is_country(country) && subdivision.is_none_or(subdivision_ok)
 }
 
-/// Number of assigned codes.
-pub(super) const COUNTRIES_TOTAL: usize = 249;
-
-/// Source: ISO 3166-1, officially assigned alpha-2 codes, sorted.
-#[rustfmt::skip]
-static ALPHA_2: [&str; COUNTRIES_TOTAL] = [
-    "AD", "AE", "AF", "AG", "AI", "AL", "AM", "AO", "AQ", "AR", "AS", "AT", "AU", "AW", "AX", "AZ",
-    "BA", "BB", "BD", "BE", "BF", "BG", "BH", "BI", "BJ", "BL", "BM", "BN", "BO", "BQ", "BR", "BS", "BT", "BV", "BW", "BY", "BZ",
-    "CA", "CC", "CD", "CF", "CG", "CH", "CI", "CK", "CL", "CM", "CN", "CO", "CR", "CU", "CV", "CW", "CX", "CY", "CZ",
-    "DE", "DJ", "DK", "DM", "DO", "DZ",
-    "EC", "EE", "EG", "EH", "ER", "ES", "ET",
-    "FI", "FJ", "FK", "FM", "FO", "FR",
-    "GA", "GB", "GD", "GE", "GF", "GG", "GH", "GI", "GL", "GM", "GN", "GP", "GQ", "GR", "GS", "GT", "GU", "GW", "GY",
-    "HK", "HM", "HN", "HR", "HT", "HU",
-    "ID", "IE", "IL", "IM", "IN", "IO", "IQ", "IR", "IS", "IT",
-    "JE", "JM", "JO", "JP",
-    "KE", "KG", "KH", "KI", "KM", "KN", "KP", "KR", "KW", "KY", "KZ",
-    "LA", "LB", "LC", "LI", "LK", "LR", "LS", "LT", "LU", "LV", "LY",
-    "MA", "MC", "MD", "ME", "MF", "MG", "MH", "MK", "ML", "MM", "MN", "MO", "MP", "MQ", "MR", "MS", "MT", "MU", "MV", "MW", "MX", "MY", "MZ",
-    "NA", "NC", "NE", "NF", "NG", "NI", "NL", "NO", "NP", "NR", "NU", "NZ",
-    "OM",
-    "PA", "PE", "PF", "PG", "PH", "PK", "PL", "PM", "PN", "PR", "PS", "PT", "PW", "PY",
-    "QA",
-    "RE", "RO", "RS", "RU", "RW",
-    "SA", "SB", "SC", "SD", "SE", "SG", "SH", "SI", "SJ", "SK", "SL", "SM", "SN", "SO", "SR", "SS", "ST", "SV", "SX", "SY", "SZ",
-    "TC", "TD", "TF", "TG", "TH", "TJ", "TK", "TL", "TM", "TN", "TO", "TR", "TT", "TV", "TW", "TZ",
-    "UA", "UG", "UM", "US", "UY", "UZ",
-    "VA", "VC", "VE", "VG", "VI", "VN", "VU",
-    "WF", "WS",
-    "YE", "YT",
-    "ZA", "ZM", "ZW",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_table_is_sorted_without_duplicates() {
-        assert!(ALPHA_2.is_sorted_by(|a, b| a < b));
-        assert!(ALPHA_2.iter().all(|code| is_country(code)));
-    }
-
-    #[test]
-    fn codes_that_are_not_countries_are_unknown() {
-        for code in ["XX", "EU", "UK", "tw", "TWN", ""] {
-            assert!(!is_country(code), "{code}");
-        }
-    }
 
     #[test]
     fn a_jurisdiction_may_name_a_part_of_a_country() {

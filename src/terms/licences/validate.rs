@@ -8,7 +8,7 @@ use super::{
     territory,
 };
 use crate::{
-    base::{LangText, text::is_language_tag},
+    base::{LangText, country, text::is_language_tag},
     limits::{
         AGGREGATION_RECORDS_MAX, AGGREGATION_RECORDS_MIN, ATTRIBUTION_CHARS_MAX, LANGUAGES_MAX, LICENCE_ID_CHARS_MAX,
         LICENCE_TERM_MONTHS_MAX, NOTICE_DAYS_MAX, SEATS_MAX, URL_CHARS_MAX,
@@ -109,11 +109,11 @@ impl Terms {
             if codes.is_empty() {
                 faults.add("/territory/countries", "Name at least one country, or set the territory to worldwide.");
             }
-            if codes.len() > territory::COUNTRIES_TOTAL {
+            if codes.len() > country::COUNTRIES_TOTAL {
                 faults.add("/territory/countries", "Set the territory to worldwide: these are more than there are.");
                 return;
             }
-            for (index, code) in codes.iter().enumerate().filter(|(_, code)| !territory::is_country(code)) {
+            for (index, code) in codes.iter().enumerate().filter(|(_, code)| !country::is_country(code)) {
                 let detail = format!("{} is not an ISO 3166-1 alpha-2 code in upper case.", quoted(code));
                 faults.add(&format!("/territory/countries/{index}"), &detail);
             }

@@ -21,6 +21,17 @@ pub struct TestOrg {
     pub key: String,
 }
 
+/// What everybody's password is in tests.
+pub const PASSWORD: &str = "harbour seagull lamp";
+
+/// Somebody who has logged in.
+#[derive(Debug, Clone)]
+pub struct LoggedIn {
+    pub account: AccountId,
+    pub access: String,
+    pub refresh: String,
+}
+
 /// What an organisation may do.
 #[derive(Debug, Clone, Copy)]
 pub struct May {
@@ -130,5 +141,94 @@ impl TestApp {
     /// A request of `org`, by its key with all scopes.
     pub fn as_org(&self, org: &TestOrg, method: &str, path: &str) -> Request {
         self.request(method, path).bearer(&org.key)
+    }
+
+    /// Registers somebody over HTTP and logs them in.
+    pub async fn register(&self, email: &str) -> LoggedIn {
+        let body = json!({"email": email, "password": PASSWORD, "display_name": "Somebody", "locale": "en"});
+        self.request("POST", "/api/v1/accounts").json(&body).send().await.expect(201);
+        self.log_in(email, PASSWORD).await
+    }
+
+    /// Logs in over HTTP.
+    pub async fn log_in(&self, email: &str, password: &str) -> LoggedIn {
+        let body = json!({"email": email, "password": password});
+        let answer = self.request("POST", "/api/v1/sessions").json(&body).send().await.expect(201);
+        LoggedIn {
+            account: answer.str("/account_id").parse().expect("an account id"),
+            access: answer.str("/access_token"),
+            refresh: answer.str("/refresh_token"),
+        }
+    }
+
+    /// A new member of `org` with this role; returns their access token. Nobody types a password
+    /// here, so that a test can have many members.
+    pub async fn member(&self, org: &TestOrg, role: Role) -> String {
+        self.member_account(org, role).await.1
+    }
+
+    /// As [`TestApp::member`], with the account's id.
+    pub async fn member_account(&self, org: &TestOrg, role: Role) -> (AccountId, String) {
+        let now = Timestamp(self.clock.now());
+        let id = AccountId::at(now.0);
+        let person = account::ActiveModel {
+            id: Set(id),
+            email: Set(format!("{id}@example.org")),
+            display_name: Set(format!("The {role}")),
+            locale: Set("en".to_owned()),
+            password_hash: Set("no password logs in here".to_owned()),
+            created_at: Set(now),
+            password_changed_at: Set(now),
+            disabled_at: Set(None),
+        };
+        let member = membership::ActiveModel {
+            organization_id: Set(org.id),
+            account_id: Set(id),
+            role: Set(role),
+            created_at: Set(now),
+        };
+        self.app
+            .db
+            .write("test.member", move |tx| {
+                let (person, member) = (person.clone(), member.clone());
+                async move {
+                    account::Entity::insert(person).exec_without_returning(tx.conn()).await?;
+                    membership::Entity::insert(member).exec_without_returning(tx.conn()).await?;
+                    Ok(((), tx))
+                }
+            })
+            .await
+            .expect("the member is made");
+        (id, self.token(id).await)
+    }
+
+    /// An access token of the owner of `org`.
+    pub async fn owner(&self, org: &TestOrg) -> String {
+        self.token(org.owner).await
+    }
+
+    /// An access token of an account, with a session of its own but without a log-in.
+    pub async fn token(&self, account: AccountId) -> String {
+        let now = Timestamp(self.clock.now());
+        let id = SessionId::at(now.0);
+        let row = session::ActiveModel {
+            id: Set(id),
+            account_id: Set(account),
+            created_at: Set(now),
+            ended_at: Set(None),
+            end_reason: Set(None),
+        };
+        self.app
+            .db
+            .write("test.session", move |tx| {
+                let row = row.clone();
+                async move {
+                    session::Entity::insert(row).exec_without_returning(tx.conn()).await?;
+                    Ok(((), tx))
+                }
+            })
+            .await
+            .expect("the session is made");
+        torv::people::issue_access_token(&self.app, account, id).await.expect("a token")
     }
 }

@@ -7,7 +7,7 @@ mod database;
 
 use std::sync::Arc;
 
-pub use actors::{May, TestOrg};
+pub use actors::{LoggedIn, May, PASSWORD, TestOrg};
 pub use answer::{Answer, Request};
 use axum::Router;
 pub use database::Backend;

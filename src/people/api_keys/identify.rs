@@ -1,0 +1,57 @@
+//! From a key to who acts with it.
+
+use entity::ids::ApiKeyId;
+use time::{Duration, OffsetDateTime};
+
+use super::store::{self, LiveKey};
+use crate::{
+    auth::{Actor, Right, actor::ActingOrg},
+    error::{Error, Result},
+    http::credentials::Credential,
+    state::AppState,
+};
+
+/// `last_used_at` is this coarse, so that a busy key does not write with every request.
+const USE_NOTED_EVERY: Duration = Duration::hours(1);
+
+/// Finds who a key acts for. Its rights are its scopes, as far as its maker still has them.
+pub(in crate::people) async fn identify(app: &AppState, credential: &Credential) -> Result<Actor> {
+    let refused = || Error::unauthenticated("The API key is not valid: unknown, expired or revoked.");
+    let now = app.clock.now();
+    let key = store::find_live(app.db.read(), &credential.secret, now).await?.ok_or_else(refused)?;
+    if credential.organization.is_some_and(|named| named != key.id) {
+        return Err(Error::not_found("organisation"));
+    }
+    note_use(app, &key, now).await;
+    let scopes: Vec<Right> = serde_json::from_value(key.scopes)?;
+    let rights = scopes.into_iter().filter(|right| right.allowed_to(key.role)).collect();
+    let organization = ActingOrg {
+        id: key.id,
+        may_provide: key.may_provide,
+        may_buy: key.may_buy,
+        may_operate: key.may_operate,
+        provider_kind: key.provider_kind,
+        country: key.country,
+    };
+    let request_id = credential.request_id.clone();
+    Ok(Actor { account_id: None, api_key_id: Some(key.key_id), organization, rights, request_id })
+}
+
+/// A request does not fail because its key's last use could not be noted.
+async fn note_use(app: &AppState, key: &LiveKey, now: OffsetDateTime) {
+    if key.last_used_at.is_some_and(|at| now - at.0 < USE_NOTED_EVERY) {
+        return;
+    }
+    if let Err(error) = touch(app, key.key_id, now).await {
+        tracing::warn!(api_key.id = %key.key_id, error = %error, "the use of key {} was not noted: {error}", key.key_id);
+    }
+}
+
+async fn touch(app: &AppState, id: ApiKeyId, now: OffsetDateTime) -> Result<()> {
+    app.db
+        .write("people.note_key_use", move |tx| async move {
+            store::touch(&tx, id, now).await?;
+            Ok(((), tx))
+        })
+        .await
+}
