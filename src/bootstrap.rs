@@ -13,7 +13,7 @@ use crate::{
     base::Clock,
     config::{Config, Secret},
     db::{self, Schema},
-    delivery::Files,
+    delivery::{Files, Recorder, downloads::Downloads},
     error::{Error, Result},
     jobs,
     ledger::KnownAccounts,
@@ -43,6 +43,8 @@ pub async fn build(config: Config, clock: Clock) -> Result<Built> {
     let files = Files::open(&config.data_dir.join("files"))?;
     let bus = Arc::new(LocalBus::new());
     let app = AppState::new(Parts {
+        downloads: Downloads::start(db.clone()),
+        recorder: Recorder::start(db.clone()),
         config,
         clock,
         db,

@@ -7,6 +7,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    delivery::downloads,
     http::{
         health,
         middleware::{around, fallback, panicked, security_headers},
@@ -20,12 +21,13 @@ fn operations() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(ApiDoc::openapi())
         .routes(routes!(health::get_liveness))
         .routes(routes!(health::get_readiness))
+        .merge(downloads::http::link_routes())
         .nest("/api/v1", features())
 }
 
 /// One line per feature.
 fn features() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().merge(downloads::http::routes())
 }
 
 /// The OpenAPI document; needs no state.
