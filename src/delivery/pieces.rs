@@ -51,7 +51,7 @@ impl Stream for Pieces {
         let Some(reading) = self.reading.as_mut() else { return Poll::Ready(None) };
         let read = ready!(Pin::new(reading).poll(context));
         self.reading = None;
-        match read.map_err(io::Error::other).flatten() {
+        match read.map_err(io::Error::other).and_then(|read| read) {
             Ok((reader, piece)) => {
                 self.reading = reader.read_ahead();
                 Poll::Ready(Some(Ok(piece)))
