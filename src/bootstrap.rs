@@ -13,7 +13,7 @@ use crate::{
     base::Clock,
     config::{Config, Secret},
     db::{self, Schema},
-    delivery::Files,
+    delivery::{Files, Recorder, downloads::Downloads},
     error::{Error, Result},
     jobs,
     ledger::KnownAccounts,
@@ -44,6 +44,8 @@ pub async fn build(config: Config, clock: Clock) -> Result<Built> {
     let bus = Arc::new(LocalBus::new());
     let tokens = Tokens::new(config.token_issuer());
     let app = AppState::new(Parts {
+        downloads: Downloads::start(db.clone()),
+        recorder: Recorder::start(db.clone()),
         config,
         clock,
         db,

@@ -98,3 +98,19 @@ pub const API_KEY_DAYS_MAX: i64 = 366;
 pub const INVITATION_DAYS: i64 = 14;
 /// Password hashes computed at the same time; each takes 19 MiB and a core.
 pub const PASSWORD_HASHES_AT_ONCE: usize = 4;
+/// Files up to this size are served from memory, whole.
+pub const SMALL_FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Memory for small files.
+pub const SMALL_FILES_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Larger files are read in pieces of this size; a download holds at most two of them.
+pub const DOWNLOAD_PIECE_BYTES: u64 = 256 * 1024;
+/// Files whose facts (size, name, digest) are kept in memory.
+pub const FILE_FACTS_MAX: usize = 16_384;
+/// Deliveries that wait to be written down; when so many do, further ones are counted but not recorded.
+pub const DELIVERY_RECORDS_WAITING_MAX: usize = 65_536;
+/// Longest time a delivery waits to be written down together with others.
+pub const DELIVERY_RECORD_WAIT_MS: u64 = 250;
+/// Most days a summary of deliveries spans.
+pub const DELIVERY_SUMMARY_DAYS_MAX: i64 = 366;
+/// Most rows (days times files) of a summary of deliveries.
+pub const DELIVERY_SUMMARY_ROWS_MAX: u64 = 5_000;

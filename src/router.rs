@@ -9,6 +9,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{
     catalog::{listings, revisions},
+    delivery::downloads,
     http::{
         health,
         middleware::{around, fallback, panicked, security_headers},
@@ -28,6 +29,7 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(problems::list_problems))
         .routes(routes!(problems::get_problem))
         .merge(signing_keys::routes())
+        .merge(downloads::http::link_routes())
         .nest("/api/v1", features())
 }
 
@@ -47,6 +49,7 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(invitations::routes())
         .merge(api_keys::routes())
         .merge(audit::routes())
+    OpenApiRouter::new().merge(downloads::http::routes())
 }
 
 /// The OpenAPI document; needs no state.

@@ -7,7 +7,7 @@ use crate::{
     base::Clock,
     config::Config,
     db::Db,
-    delivery::Files,
+    delivery::{Files, Recorder, downloads::Downloads},
     ledger::KnownAccounts,
     ports::{bus::Bus, payments::Payments},
 };
@@ -26,6 +26,10 @@ pub struct Parts {
     pub db: Db,
     /// The files of all revisions.
     pub files: Files,
+    /// Who may download what, at this moment.
+    pub downloads: Downloads,
+    /// Writes down what was delivered.
+    pub recorder: Recorder,
     /// Keys derived from the master secret.
     pub secrets: Secrets,
     /// Hashes and verifies passwords.

@@ -1,24 +1,44 @@
 //! Where the bytes of all revisions are kept.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use object_store::{MultipartUpload as _, ObjectStoreExt as _, local::LocalFileSystem, path::Path as Key};
+use quick_cache::{Weighter, sync::Cache};
 
+use super::pieces::Pieces;
 use crate::{
-    base::digest::Sha256,
+    base::digest::{Sha256, sha256_hex},
     error::{Error, Problem, Result},
+    limits,
 };
 
 /// Bytes gathered before they are handed to the store.
 const PART_BYTES: usize = 1024 * 1024;
+
+/// How many small files the memory is laid out for; more fit, if they are smaller.
+const SMALL_FILES_EXPECTED: usize = 1_024;
 
 /// The store of files, by key. A key is written once and never changes.
 #[derive(Debug)]
 pub struct Files {
     store: LocalFileSystem,
     root: PathBuf,
+    /// Small files as they were last read, whole and checked.
+    small: Cache<String, Bytes, ByBytes>,
+}
+
+#[derive(Debug, Clone)]
+struct ByBytes;
+
+impl Weighter<String, Bytes> for ByBytes {
+    fn weight(&self, key: &String, file: &Bytes) -> u64 {
+        u64::try_from(key.len() + file.len()).unwrap_or(u64::MAX)
+    }
 }
 
 /// What was stored.
@@ -40,7 +60,8 @@ impl Files {
         std::fs::create_dir_all(dir).map_err(|error| named(&error))?;
         let root = dir.canonicalize().map_err(|error| named(&error))?;
         let store = LocalFileSystem::new_with_prefix(&root).map_err(|error| named(&error))?;
-        Ok(Self { store, root })
+        let small = Cache::with_weighter(SMALL_FILES_EXPECTED, limits::SMALL_FILES_BYTES_MAX, ByBytes);
+        Ok(Self { store, root, small })
     }
 
     /// Streams `body` into a fresh key. Nothing stays behind when it fails.
@@ -73,6 +94,37 @@ impl Files {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(Error::internal(error)),
         }
+    }
+
+    /// A small file, whole: from memory, or read once and checked against its SHA-256.
+    ///
+    /// # Errors
+    /// Internal ones when the file is missing, or is not the one that was stored.
+    pub async fn read_small(&self, key: &str, size_bytes: u64, sha256: &str) -> Result<Bytes> {
+        if let Some(file) = self.small.get(key) {
+            return Ok(file);
+        }
+        let load = async {
+            let mut pieces = self.read(key, size_bytes, 0..size_bytes).await?;
+            let mut file = Vec::with_capacity(usize::try_from(size_bytes).unwrap_or(0));
+            while let Some(piece) = pieces.next().await {
+                file.extend_from_slice(&piece.map_err(Error::internal)?);
+            }
+            if sha256_hex(&file) != sha256 {
+                return Err(Error::internal(format!("the stored file {key} was changed: its SHA-256 is not {sha256}")));
+            }
+            Ok(Bytes::from(file))
+        };
+        self.small.get_or_insert_async(key, load).await
+    }
+
+    /// A range of a file that holds `size_bytes`, in pieces of at most [`limits::DOWNLOAD_PIECE_BYTES`].
+    ///
+    /// # Errors
+    /// Internal ones when the file is missing or of another size.
+    pub async fn read(&self, key: &str, size_bytes: u64, range: Range<u64>) -> Result<Pieces> {
+        let named = |error| Error::internal(format!("the stored file {key} can't be read: {error}"));
+        Pieces::open(self.local_path(key), size_bytes, range).await.map_err(named)
     }
 
     /// The file behind a key, for blocking readers such as the profiler.

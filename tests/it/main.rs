@@ -1,9 +1,6 @@
 //! One test binary: every feature through HTTP, on every database that is there.
 
-mod accounts;
-mod api_keys;
-mod audit;
+mod downloads;
 mod health;
-mod organizations;
 #[expect(dead_code, unused_imports, reason = "what tests need comes before the tests that need it")]
 mod support;

@@ -3,7 +3,7 @@
 use entity::{
     Timestamp, account, api_key,
     ids::{AccountId, ApiKeyId, OrgId},
-    membership, organization,
+    membership, organization, session,
     states::{ProviderKind, Role},
 };
 use sea_orm::{ActiveValue::Set, EntityTrait as _};

@@ -4,6 +4,7 @@
 mod actors;
 mod answer;
 mod database;
+mod delivery;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ pub use actors::{LoggedIn, May, PASSWORD, TestOrg};
 pub use answer::{Answer, Request};
 use axum::Router;
 pub use database::Backend;
+pub use delivery::{Granted, blob_key};
 use time::{Duration, macros::datetime};
 use torv::{AppState, adapters::sandbox::Sandbox, base::Clock, bootstrap, config::Config};
 

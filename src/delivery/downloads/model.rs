@@ -1,0 +1,192 @@
+//! Whether a grant opens the door, and what is known of a file that never changes.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use entity::{
+    ids::{FileId, GrantId, ListingId, OrgId},
+    states::{Coverage, GrantState},
+};
+use time::OffsetDateTime;
+
+use super::{conditions, names};
+use crate::{
+    base::digest,
+    error::{Error, Problem, Result},
+};
+
+/// What is served when the kind of a file is not known.
+const UNKNOWN_MEDIA_TYPE: &str = "application/octet-stream";
+
+/// A grant, as far as a download depends on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct GrantTerms {
+    pub(super) id: GrantId,
+    pub(super) listing_id: ListingId,
+    /// The organisation that holds it.
+    pub(super) organization_id: OrgId,
+    pub(super) coverage: Coverage,
+    pub(super) through_revision: i32,
+    pub(super) state: GrantState,
+    pub(super) starts_at: OffsetDateTime,
+    pub(super) ends_at: Option<OffsetDateTime>,
+}
+
+impl GrantTerms {
+    /// Refuses when the grant is not active at `now`. Its last day counts even before the job that ends
+    /// grants has come by.
+    ///
+    /// # Errors
+    /// `Forbidden` when it was revoked or has not begun, `Gone` when it has ended.
+    pub(super) fn require_active(&self, now: OffsetDateTime) -> Result<()> {
+        let ended = self.ends_at.is_some_and(|end| end <= now);
+        match self.state {
+            GrantState::Revoked => Err(Error::forbidden("This grant was revoked; its order tells why.")),
+            GrantState::Active if now < self.starts_at => Err(Error::forbidden("This grant has not begun yet.")),
+            GrantState::Active if !ended => Ok(()),
+            GrantState::Active | GrantState::Ended => {
+                Err(Error::new(Problem::Gone, "This grant has ended. Order again to go on downloading."))
+            }
+        }
+    }
+
+    /// The highest revision it covers, if there is one.
+    pub(super) fn last_revision(&self) -> Option<i32> {
+        match self.coverage {
+            Coverage::Snapshot => Some(self.through_revision),
+            Coverage::WhileActive => None,
+        }
+    }
+
+    /// True when an active grant covers a published file.
+    pub(super) fn covers(&self, file: &FileFacts) -> bool {
+        self.listing_id == file.listing_id && self.last_revision().is_none_or(|last| file.revision_number <= last)
+    }
+}
+
+/// A file of a published revision: it never changes, so this may be kept in memory for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FileFacts {
+    pub(super) id: FileId,
+    pub(super) listing_id: ListingId,
+    pub(super) revision_number: i32,
+    pub(super) blob_key: String,
+    pub(super) size_bytes: u64,
+    pub(super) sha256: String,
+    /// Whole seconds.
+    pub(super) last_modified: OffsetDateTime,
+    pub(super) headers: FileHeaders,
+}
+
+/// The headers every answer about a file has, as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FileHeaders {
+    pub(super) content_type: String,
+    pub(super) etag: String,
+    pub(super) last_modified: String,
+    pub(super) content_disposition: String,
+    /// Source: RFC 9530, section 3.
+    pub(super) repr_digest: String,
+}
+
+impl FileHeaders {
+    /// The headers of a file with these facts.
+    pub(super) fn new(name: &str, media_type: &str, format: &str, sha256: &str, published_at: OffsetDateTime) -> Self {
+        let digest = STANDARD.encode(digest::unhex(sha256).unwrap_or_default());
+        Self {
+            content_type: content_type(media_type, format).to_owned(),
+            etag: format!("\"{sha256}\""),
+            last_modified: conditions::http_date(published_at),
+            content_disposition: names::content_disposition(name),
+            repr_digest: format!("sha-256=:{digest}:"),
+        }
+    }
+}
+
+/// The stored type; for one that says nothing, the registered type of the format.
+///
+/// Source: the IANA registry of media types.
+fn content_type<'a>(media_type: &'a str, format: &str) -> &'a str {
+    let says_something = media_type.contains('/') && !media_type.starts_with(UNKNOWN_MEDIA_TYPE);
+    if says_something && media_type.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+        return media_type;
+    }
+    match format.to_ascii_lowercase().as_str() {
+        "csv" => "text/csv",
+        "json" => "application/json",
+        "geojson" => "application/geo+json",
+        "parquet" => "application/vnd.apache.parquet",
+        "zip" => "application/zip",
+        "pdf" => "application/pdf",
+        _ => UNKNOWN_MEDIA_TYPE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::{Duration, macros::datetime};
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-21 10:00:00 UTC);
+
+    fn grant() -> GrantTerms {
+        GrantTerms {
+            id: GrantId::at(NOW),
+            listing_id: ListingId::at(NOW),
+            organization_id: OrgId::at(NOW),
+            coverage: Coverage::Snapshot,
+            through_revision: 2,
+            state: GrantState::Active,
+            starts_at: NOW,
+            ends_at: Some(NOW + Duration::days(1)),
+        }
+    }
+
+    fn file(listing_id: ListingId, revision_number: i32) -> FileFacts {
+        FileFacts {
+            id: FileId::at(NOW),
+            listing_id,
+            revision_number,
+            blob_key: String::new(),
+            size_bytes: 0,
+            sha256: String::new(),
+            last_modified: NOW,
+            headers: FileHeaders::new("a.csv", "text/csv", "csv", "", NOW),
+        }
+    }
+
+    #[test]
+    fn the_door_is_open_from_the_start_until_just_before_the_end() {
+        let problem = |grant: &GrantTerms, at| grant.require_active(at).err().map(|error| error.problem);
+        let (grant, tick) = (grant(), Duration::microseconds(1));
+        assert_eq!(problem(&grant, NOW), None);
+        assert_eq!(problem(&grant, NOW - tick), Some(Problem::Forbidden));
+        assert_eq!(problem(&grant, NOW + Duration::days(1) - tick), None);
+        assert_eq!(problem(&grant, NOW + Duration::days(1)), Some(Problem::Gone));
+        assert_eq!(problem(&GrantTerms { ends_at: None, ..grant.clone() }, NOW + Duration::days(9_999)), None);
+        assert_eq!(problem(&GrantTerms { state: GrantState::Ended, ..grant.clone() }, NOW), Some(Problem::Gone));
+        assert_eq!(problem(&GrantTerms { state: GrantState::Revoked, ..grant }, NOW), Some(Problem::Forbidden));
+    }
+
+    #[test]
+    fn a_snapshot_covers_its_revisions_and_a_running_grant_the_later_ones_too() {
+        let grant = grant();
+        let covered = |grant: &GrantTerms| [1, 2, 3].map(|number| grant.covers(&file(grant.listing_id, number)));
+        assert_eq!(covered(&grant), [true, true, false]);
+        assert_eq!(covered(&GrantTerms { coverage: Coverage::WhileActive, ..grant.clone() }), [true; 3]);
+        assert!(!grant.covers(&file(ListingId::at(NOW), 1)), "another listing");
+    }
+
+    #[test]
+    fn the_kind_is_what_was_stored_or_what_the_format_says() {
+        assert_eq!(content_type("text/csv; charset=shift_jis", "csv"), "text/csv; charset=shift_jis");
+        assert_eq!(content_type("application/octet-stream", "Parquet"), "application/vnd.apache.parquet");
+        assert_eq!(content_type("", "geojson"), "application/geo+json");
+        assert_eq!(content_type("text/csv\r\nX: y", "?"), "application/octet-stream");
+    }
+
+    #[test]
+    fn the_digest_of_the_empty_file_is_the_published_one() {
+        let headers = FileHeaders::new("a", "text/csv", "csv", &digest::sha256_hex(b""), NOW);
+        assert_eq!(headers.repr_digest, "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:");
+    }
+}
