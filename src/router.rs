@@ -49,7 +49,7 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(invitations::routes())
         .merge(api_keys::routes())
         .merge(audit::routes())
-    OpenApiRouter::new().merge(downloads::http::routes())
+        .merge(downloads::http::routes())
 }
 
 /// The OpenAPI document; needs no state.

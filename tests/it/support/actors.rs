@@ -2,7 +2,7 @@
 
 use entity::{
     Timestamp, account, api_key,
-    ids::{AccountId, ApiKeyId, OrgId},
+    ids::{AccountId, ApiKeyId, OrgId, SessionId},
     membership, organization, session,
     states::{ProviderKind, Role},
 };
