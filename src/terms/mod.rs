@@ -1,4 +1,3 @@
 //! The third wing: what may be done with a listing, and at what price.
 
 pub mod licences;
-pub mod offers;

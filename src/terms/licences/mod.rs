@@ -24,21 +24,3 @@ pub use presets::Preset;
 pub use render::{Clause, Language};
 pub use templates::{OpenLicence, resolve};
 pub use validate::Fault;
-pub struct Parties {
-    pub agreement: String,
-    pub target: String,
-    pub assigner: String,
-    pub assignee: String,
-    pub agreed_at: time::OffsetDateTime,
-}
-pub struct LicenceAgreement {
-    pub document: serde_json::Value,
-    pub odrl: serde_json::Value,
-}
-pub async fn licence_agreement(
-    _c: &impl sea_orm::ConnectionTrait,
-    _h: &str,
-    _p: &Parties,
-) -> crate::error::Result<LicenceAgreement> {
-    Err(crate::error::Error::not_found("x"))
-}

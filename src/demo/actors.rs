@@ -1,0 +1,96 @@
+//! Who takes part: the operator, providers and buyers, each with a log-in and an API key.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    OPERATOR_EMAIL,
+    client::Client,
+    narrate,
+    square::{Party, Square},
+};
+use crate::{config::Secret, error::Result, people::organizations, state::AppState};
+
+/// One participant, as the manifest hands it over.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Actor {
+    pub role: &'static str,
+    pub name: String,
+    pub organization: String,
+    pub email: String,
+    pub password: String,
+    pub api_key: String,
+}
+
+/// All participants by key; the operator under `operator`.
+pub(super) type Actors = BTreeMap<String, Actor>;
+
+/// Registers everybody over the API; the operator is made as `torv operator create` does it.
+pub(super) async fn enrol(app: &AppState, client: &Client, square: &Square) -> Result<Actors> {
+    let bar = narrate::bar("people", square.providers.len() + square.buyers.len() + 1);
+    let mut actors = Actors::new();
+    let password = password("operator");
+    let secret = Secret::from(password.as_str());
+    let made = organizations::create_operator(app, OPERATOR_EMAIL, "Olga Operator", &secret, "The square's operator (demo)");
+    let (_, organization) = made.await?;
+    let operator = Actor {
+        role: "operator",
+        name: "The square's operator (demo)".to_owned(),
+        organization: organization.to_string(),
+        email: OPERATOR_EMAIL.to_owned(),
+        password,
+        api_key: String::new(),
+    };
+    actors.insert("operator".to_owned(), with_key(client, operator).await?);
+    bar.inc(1);
+    let parties = square.providers.iter().map(|party| ("provider", party));
+    for (role, party) in parties.chain(square.buyers.iter().map(|party| ("buyer", party))) {
+        actors.insert(party.key.clone(), register(client, role, party).await?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(actors)
+}
+
+/// Log-ins are printed, and the demo listens on this machine only unless told otherwise.
+fn password(key: &str) -> String {
+    format!("demo-{key}-square-1857")
+}
+
+async fn register(client: &Client, role: &'static str, party: &Party) -> Result<Actor> {
+    let (email, password) = (format!("{}@demo.example", party.key), password(&party.key));
+    let account = json!({"email": email, "password": password, "display_name": party.name, "locale": "en"});
+    client.post("/api/v1/accounts", "", &account).await?;
+    let token = log_in(client, &email, &password).await?;
+    let provides = role == "provider";
+    let organization = json!({
+        "name": party.name, "country": party.country, "may_provide": provides, "may_buy": !provides,
+        "provider_kind": party.kind,
+    });
+    let founded = client.post("/api/v1/organizations", &token, &organization).await?;
+    let organization = founded.text("/id").or_else(|_| founded.text("/organization/id"))?;
+    let actor = Actor { role, name: party.name.clone(), organization, email, password, api_key: String::new() };
+    with_key(client, actor).await
+}
+
+async fn log_in(client: &Client, email: &str, password: &str) -> Result<String> {
+    let body = json!({"email": email, "password": password});
+    client.post("/api/v1/sessions", "", &body).await?.text("/access_token")
+}
+
+async fn with_key(client: &Client, actor: Actor) -> Result<Actor> {
+    let token = log_in(client, &actor.email, &actor.password).await?;
+    let scopes: &[&str] = match actor.role {
+        "provider" => &["read", "catalogue", "finance"],
+        "buyer" => &["read", "buy"],
+        _ => &["read", "catalogue", "finance"],
+    };
+    let body = json!({"name": "Demo", "scopes": scopes, "expires_in_days": 30});
+    let path = format!("/api/v1/organizations/{}/api-keys", actor.organization);
+    let made = client.send(Method::POST, &path, &token, None, Some(&body)).await?;
+    let api_key = made.text("/secret")?;
+    Ok(Actor { api_key, ..actor })
+}
