@@ -13,6 +13,7 @@ use crate::{
         openapi::{ApiDoc, complete},
     },
     state::AppState,
+    terms,
 };
 
 /// Every documented operation.
@@ -25,7 +26,7 @@ fn operations() -> OpenApiRouter<AppState> {
 
 /// One line per feature.
 fn features() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().merge(terms::licences::routes()).merge(terms::offers::routes())
 }
 
 /// The OpenAPI document; needs no state.

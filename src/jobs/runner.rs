@@ -9,6 +9,7 @@ use super::queue;
 use crate::{
     error::{Error, Result},
     state::AppState,
+    terms::offers,
 };
 
 /// How often a process looks for what is due.
@@ -87,8 +88,11 @@ fn cause_of(error: &Error) -> String {
 }
 
 /// Which job is which function.
-async fn dispatch(_app: &AppState, row: &job::Model) -> Result<()> {
-    Err(Error::internal(format!("no job is called {}", row.kind)))
+async fn dispatch(app: &AppState, row: &job::Model) -> Result<()> {
+    match row.kind.as_str() {
+        offers::REPROJECT => offers::reproject(app, &row.payload).await,
+        unknown => Err(Error::internal(format!("no job is called {unknown}"))),
+    }
 }
 
 /// Everything that looks for what is due; each tells how much it did.

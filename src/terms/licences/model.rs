@@ -13,7 +13,7 @@ use crate::base::LangText;
 /// Everything a licence settles, for open and commercial licences alike.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({
+#[schema(as = LicenceTerms, example = json!({
     "uses": ["internal", "product", "benchmark"],
     "redistribution": "derived_only",
     "derivatives": {"publishable": {"min_aggregation_records": 10}},
@@ -65,6 +65,7 @@ pub struct Terms {
 /// A purpose the data may serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = LicenceUse)]
 pub enum Use {
     /// The licensee's own business or administration.
     Internal,
@@ -85,6 +86,7 @@ pub enum Use {
 /// Whether, and on what condition, the data may be handed on to third parties.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = LicenceRedistribution)]
 pub enum Redistribution {
     /// Not at all.
     None,
@@ -106,6 +108,7 @@ pub enum Redistribution {
 /// Whether new datasets may be made from the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = LicenceDerivatives)]
 pub enum Derivatives {
     /// No.
     None,
@@ -123,6 +126,7 @@ pub enum Derivatives {
 /// Whether the source must be named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = LicenceAttribution)]
 pub enum Attribution {
     /// No.
     NotRequired,
@@ -138,6 +142,7 @@ pub enum Attribution {
 /// Where the licence holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = LicenceTerritory)]
 pub enum Territory {
     /// Everywhere.
     Worldwide,
@@ -148,6 +153,7 @@ pub enum Territory {
 /// How long the licence holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = LicenceDuration)]
 pub enum Duration {
     /// Without end.
     Perpetual,
@@ -164,6 +170,7 @@ pub enum Duration {
 /// What the licensee does with the data when a fixed term is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = LicenceAfterEnd)]
 pub enum AfterEnd {
     /// Delete the data and what was made from it.
     Delete,
@@ -176,6 +183,7 @@ pub enum AfterEnd {
 /// How many people may work with the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = LicenceSeats)]
 pub enum Seats {
     /// The public.
     Anyone,
@@ -192,6 +200,7 @@ pub enum Seats {
 /// What the provider declares about personal data, and what follows from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = LicencePersonalData)]
 pub struct PersonalData {
     /// How much of it there is.
     pub level: PersonalDataLevel,
@@ -205,6 +214,7 @@ pub struct PersonalData {
 /// How much personal data the dataset holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = LicencePersonalDataLevel)]
 pub enum PersonalDataLevel {
     /// None that the provider knows of.
     None,
@@ -217,6 +227,7 @@ pub enum PersonalDataLevel {
 /// How the licence can end before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = LicenceTermination)]
 pub struct Termination {
     /// What a breach by the licensee leads to.
     pub on_breach: OnBreach,
@@ -229,6 +240,7 @@ pub struct Termination {
 /// What a breach by the licensee leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = LicenceOnBreach)]
 pub enum OnBreach {
     /// The licence does not say; the law decides.
     Unstated,
@@ -247,6 +259,7 @@ pub enum OnBreach {
 /// What the provider stands in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = LicenceWarranty)]
 pub enum Warranty {
     /// Nothing.
     AsIs,

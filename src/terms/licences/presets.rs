@@ -15,6 +15,7 @@ use crate::base::LangText;
 /// A commercial starting point; every field can be changed afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = LicencePreset)]
 pub enum Preset {
     /// Inside one organisation, for a year.
     InternalUse,

@@ -4,6 +4,8 @@
 mod actors;
 mod answer;
 mod database;
+mod listings;
+mod records;
 
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ pub use actors::{May, TestOrg};
 pub use answer::{Answer, Request};
 use axum::Router;
 pub use database::Backend;
+pub use listings::Made;
 use time::{Duration, macros::datetime};
 use torv::{AppState, adapters::sandbox::Sandbox, base::Clock, bootstrap, config::Config};
 
