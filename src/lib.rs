@@ -4,6 +4,7 @@ pub mod adapters;
 pub mod auth;
 pub mod base;
 pub mod bootstrap;
+pub mod catalog;
 pub mod config;
 pub mod db;
 pub mod delivery;

@@ -7,13 +7,14 @@ use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    catalog::{listings, revisions},
     http::{
         health,
         middleware::{around, fallback, panicked, security_headers},
         openapi::{ApiDoc, complete},
     },
     state::AppState,
-    terms,
+    terms::{licences, offers},
 };
 
 /// Every documented operation.
@@ -26,7 +27,11 @@ fn operations() -> OpenApiRouter<AppState> {
 
 /// One line per feature.
 fn features() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(terms::licences::routes()).merge(terms::offers::routes())
+    OpenApiRouter::new()
+        .merge(listings::routes())
+        .merge(revisions::routes())
+        .merge(licences::routes())
+        .merge(offers::routes())
 }
 
 /// The OpenAPI document; needs no state.

@@ -4,6 +4,7 @@
 //! lease; if it dies, the lease runs out and another takes it, so every job must be repeatable.
 //! A sweep is a use case that is safe to run at any time, by any number of processes.
 
+mod profile_file;
 mod queue;
 mod runner;
 

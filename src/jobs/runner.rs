@@ -5,8 +5,9 @@ use std::time::Duration;
 use entity::job;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::queue;
+use super::{profile_file, queue};
 use crate::{
+    catalog::revisions,
     error::{Error, Result},
     state::AppState,
     terms::offers,
@@ -90,8 +91,9 @@ fn cause_of(error: &Error) -> String {
 /// Which job is which function.
 async fn dispatch(app: &AppState, row: &job::Model) -> Result<()> {
     match row.kind.as_str() {
-        offers::REPROJECT => offers::reproject(app, &row.payload).await,
-        unknown => Err(Error::internal(format!("no job is called {unknown}"))),
+        revisions::PROFILE_JOB => profile_file::run(app, row.payload.clone()).await,
+        offers::REPROJECT_JOB => offers::reproject(app, &row.payload).await,
+        kind => Err(Error::internal(format!("no job is called {kind}"))),
     }
 }
 

@@ -3,5 +3,5 @@
 mod health;
 mod licences;
 mod offers;
-#[expect(dead_code, unused_imports, reason = "what tests need comes before the tests that need it")]
+#[expect(dead_code, reason = "what tests need comes before the tests that need it")]
 mod support;

@@ -7,5 +7,5 @@ mod store;
 
 pub use http::routes;
 pub use model::SaleOffer;
-pub use service::{REPROJECT, reproject};
+pub use service::{REPROJECT_JOB, reproject};
 pub use store::offer_for_sale;

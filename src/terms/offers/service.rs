@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The job that tells the catalogue about an offer that begins or ends.
-pub const REPROJECT: &str = "terms.reproject_offers";
+pub const REPROJECT_JOB: &str = "terms.reproject_offers";
 /// What the catalogue calls every licence that is not an open one.
 const COMMERCIAL_CODE: &str = "commercial";
 
@@ -138,8 +138,8 @@ async fn queue_boundaries(tx: &Tx, id: OfferId, conditions: &Conditions, now: Of
     let begin = Some(conditions.valid_from).filter(|from| *from > now).map(|from| ("begin", from));
     let end = conditions.valid_until.map(|until| ("end", until));
     for (boundary, run_at) in begin.into_iter().chain(end) {
-        let unique_key = Some(format!("{REPROJECT}:{id}:{boundary}"));
-        jobs::enqueue(tx, NewJob { kind: REPROJECT, unique_key, payload: json!({"offer_id": id}), run_at }, now)
+        let unique_key = Some(format!("{REPROJECT_JOB}:{id}:{boundary}"));
+        jobs::enqueue(tx, NewJob { kind: REPROJECT_JOB, unique_key, payload: json!({"offer_id": id}), run_at }, now)
             .await?;
     }
     Ok(())
@@ -246,7 +246,7 @@ async fn project(tx: &Tx, listing: ListingId, now: OffsetDateTime) -> Result<()>
     listings::project_offers(tx, listing, facts, now).await
 }
 
-/// Does the job [`REPROJECT`]: an offer began or ended, so its listing costs something else. Repeating it changes nothing.
+/// Does the job [`REPROJECT_JOB`]: an offer began or ended, so its listing costs something else. Repeating it changes nothing.
 ///
 /// # Errors
 /// Those of the database, and `Internal` for a payload that names no offer.
