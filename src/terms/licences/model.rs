@@ -42,7 +42,7 @@ pub struct Terms {
     /// Where the licence holds.
     pub territory: Territory,
     /// How long it holds, and what happens to the data afterwards.
-    pub duration: Duration,
+    pub duration: LicenceDuration,
     /// How many people may work with the data.
     pub seats: Seats,
     /// What the provider declares about personal data.
@@ -153,8 +153,7 @@ pub enum Territory {
 /// How long the licence holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-#[schema(as = LicenceDuration)]
-pub enum Duration {
+pub enum LicenceDuration {
     /// Without end.
     Perpetual,
     /// For a number of calendar months from the grant.
@@ -303,7 +302,7 @@ impl Redistribution {
     }
 }
 
-impl Duration {
+impl LicenceDuration {
     /// The instant a licence granted at `start` ends, or nothing when it does not.
     ///
     /// Months are calendar months: a day the last month lacks becomes its last day, so that a
@@ -352,11 +351,20 @@ mod tests {
             let found = variants.iter().map(|each| &each["properties"][variant]["properties"][field]["maximum"]);
             found.filter_map(serde_json::Value::as_u64).next()
         };
-        assert_eq!(maximum(Duration::schema(), "fixed", "months"), Some(limits::LICENCE_TERM_MONTHS_MAX.into()));
+        assert_eq!(maximum(LicenceDuration::schema(), "fixed", "months"), Some(limits::LICENCE_TERM_MONTHS_MAX.into()));
         assert_eq!(maximum(Seats::schema(), "limited", "persons"), Some(limits::SEATS_MAX.into()));
         assert_eq!(maximum(OnBreach::schema(), "after_notice", "cure_days"), Some(limits::NOTICE_DAYS_MAX.into()));
         let records = maximum(Derivatives::schema(), "publishable", "min_aggregation_records");
         assert_eq!(records, Some(limits::AGGREGATION_RECORDS_MAX.into()));
+    }
+
+    #[test]
+    fn every_choice_has_a_schema_of_its_own() {
+        let schema = serde_json::to_value(Terms::schema()).expect("a schema is JSON");
+        for field in ["redistribution", "derivatives", "attribution", "territory", "duration", "seats", "warranty"] {
+            let reference = schema["properties"][field]["$ref"].as_str().unwrap_or_default();
+            assert!(reference.starts_with("#/components/schemas/Licence"), "{field}: {}", schema["properties"][field]);
+        }
     }
 
     #[test]
@@ -379,12 +387,12 @@ mod tests {
 
     #[test]
     fn a_term_ends_on_the_last_day_when_the_month_is_shorter() {
-        let end = |months, start| Duration::Fixed { months, after_end: AfterEnd::Delete }.end(start);
+        let end = |months, start| LicenceDuration::Fixed { months, after_end: AfterEnd::Delete }.end(start);
         assert_eq!(end(1, datetime!(2026-01-31 10:00 UTC)), Some(datetime!(2026-02-28 10:00 UTC)));
         assert_eq!(end(1, datetime!(2028-01-31 10:00 UTC)), Some(datetime!(2028-02-29 10:00 UTC)));
         assert_eq!(end(12, datetime!(2028-02-29 0:00 UTC)), Some(datetime!(2029-02-28 0:00 UTC)));
         assert_eq!(end(13, datetime!(2026-12-15 0:00 UTC)), Some(datetime!(2028-01-15 0:00 UTC)));
-        assert_eq!(Duration::Perpetual.end(datetime!(2026-01-01 0:00 UTC)), None);
+        assert_eq!(LicenceDuration::Perpetual.end(datetime!(2026-01-01 0:00 UTC)), None);
     }
 
     proptest! {
@@ -397,7 +405,7 @@ mod tests {
         #[test]
         fn more_months_never_end_earlier(months in 1_u16..=120, day in 0_i64..20_000) {
             let start = OffsetDateTime::UNIX_EPOCH + time::Duration::days(day);
-            let end = |months| Duration::Fixed { months, after_end: AfterEnd::Keep }.end(start);
+            let end = |months| LicenceDuration::Fixed { months, after_end: AfterEnd::Keep }.end(start);
             prop_assert!(Some(start) < end(months) && end(months) < end(months + 1));
         }
     }

@@ -170,9 +170,9 @@ mod tests {
 
     #[test]
     fn a_single_day_month_or_person_is_written_in_the_singular() {
-        use crate::terms::licences::model::{AfterEnd, Duration, OnBreach, Seats, Termination};
+        use crate::terms::licences::model::{AfterEnd, LicenceDuration, OnBreach, Seats, Termination};
         let terms = Terms {
-            duration: Duration::Fixed { months: 1, after_end: AfterEnd::Delete },
+            duration: LicenceDuration::Fixed { months: 1, after_end: AfterEnd::Delete },
             seats: Seats::Limited { persons: 1 },
             termination: Termination {
                 on_breach: OnBreach::AfterNotice { cure_days: 1 },

@@ -245,6 +245,7 @@ pub async fn list_offers(
     params(("id" = ListingId, Path)),
     responses(
         (status = 201, description = "The offer was published", body = OfferView),
+        (status = 403, description = "Your role does not allow this, or the law keeps this data free"),
         (status = 409, description = "The listing is retired or has too many offers")
     ))]
 pub async fn create_offer(

@@ -13,7 +13,7 @@ use crate::{
     limits,
     terms::licences::{
         Terms,
-        model::{Duration as Term, PersonalDataLevel},
+        model::{LicenceDuration, PersonalDataLevel},
     },
 };
 
@@ -139,7 +139,7 @@ pub(super) fn require_fitting_licence(
         );
         check.require(false, pointer, detail);
     }
-    if let (Term::Fixed { months, .. }, Some(term)) = (terms.duration, conditions.term_months) {
+    if let (LicenceDuration::Fixed { months, .. }, Some(term)) = (terms.duration, conditions.term_months) {
         let detail = format!("The licence ends after {months} months: give a term no longer than that.");
         check.require(term <= i32::from(months), "/term_months", detail);
     }
