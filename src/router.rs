@@ -26,7 +26,9 @@ fn operations() -> OpenApiRouter<AppState> {
 
 /// One line per feature.
 fn features() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(listings::routes()).merge(revisions::routes())
+    OpenApiRouter::new()
+        .merge(listings::routes()) // what is offered
+        .merge(revisions::routes()) // the files behind it
 }
 
 /// The OpenAPI document; needs no state.

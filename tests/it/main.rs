@@ -1,5 +1,8 @@
 //! One test binary: every feature through HTTP, on every database that is there.
 
+mod catalogue_search;
 mod health;
+mod listings;
+mod revisions;
 #[expect(dead_code, unused_imports, reason = "what tests need comes before the tests that need it")]
 mod support;
