@@ -28,10 +28,10 @@ fn operations() -> OpenApiRouter<AppState> {
 /// One line per feature.
 fn features() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .merge(listings::routes())
-        .merge(revisions::routes())
-        .merge(licences::routes())
-        .merge(offers::routes())
+        .merge(listings::routes()) // what is offered
+        .merge(revisions::routes()) // the files behind it
+        .merge(licences::routes()) // what may be done with it
+        .merge(offers::routes()) // at what price
 }
 
 /// The OpenAPI document; needs no state.

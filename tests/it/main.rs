@@ -1,7 +1,10 @@
 //! One test binary: every feature through HTTP, on every database that is there.
 
+mod catalogue_search;
 mod health;
 mod licences;
+mod listings;
 mod offers;
+mod revisions;
 #[expect(dead_code, reason = "what tests need comes before the tests that need it")]
 mod support;

@@ -97,6 +97,21 @@ on_both! {
         assert_eq!(app.offered(listing).await, (true, true));
     }
 
+    async fn a_draft_can_be_published_once_it_has_a_price_and_is_found_by_it(app) {
+        let provider = app.provider().await;
+        let draft = app.draft(&provider, &json!({"theme": "economy", "answer_within_days": null})).await;
+        app.publish_data(&provider, &draft, "levels.csv", "station,level\nAsuwa,1.25\n").await;
+        let publish_it = format!("/api/v1/listings/{draft}/publish");
+        app.post(&provider, &publish_it).await.expect(409);
+        let listing = draft.parse().expect("a listing id");
+        let licence = commercial(app, &provider).await;
+        let offer = publish(app, &provider, listing, &one_off(&licence, 49_900)).await;
+        app.post(&provider, &publish_it).await.expect(200);
+        let found = app.get("/api/v1/listings?price_currency=DKK&price_max_minor=49900&licence=commercial").await.expect(200).json();
+        assert_eq!(found["items"][0]["id"], json!(draft));
+        withdraw(app, &provider, &offer).await.expect(409);
+    }
+
     async fn every_condition_that_makes_no_sense_is_pointed_at(app) {
         let provider = app.provider().await;
         let listing = app.listing(&provider, Made::default()).await;

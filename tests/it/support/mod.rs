@@ -3,6 +3,7 @@
 
 mod actors;
 mod answer;
+mod catalogue;
 mod database;
 mod listings;
 mod records;
@@ -12,7 +13,8 @@ use std::sync::Arc;
 pub use actors::{May, TestOrg};
 pub use answer::{Answer, Request};
 use axum::Router;
-pub use database::Backend;
+pub use catalogue::{listing_in, listing_with};
+pub use database::{Backend, Home};
 pub use listings::Made;
 use time::{Duration, macros::datetime};
 use torv::{AppState, adapters::sandbox::Sandbox, base::Clock, bootstrap, config::Config};
