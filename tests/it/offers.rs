@@ -252,6 +252,16 @@ on_both! {
         publish(app, &provider, listing, &free()).await;
     }
 
+    async fn racing_providers_never_exceed_the_limit(app) {
+        let provider = app.provider().await;
+        let listing = app.listing(&provider, published()).await;
+        let body = free();
+        let answers = futures::future::join_all((0..24).map(|_| post(app, &provider, listing, &body))).await;
+        let made = answers.iter().filter(|answer| answer.status == 201).count();
+        assert_eq!((made, list(app, listing).await.len()), (20, 20));
+        assert!(answers.iter().all(|answer| [201, 409].contains(&answer.status)));
+    }
+
     async fn a_withdrawn_offer_leaves_the_list_and_is_still_readable(app) {
         let provider = app.provider().await;
         let listing = app.listing(&provider, Made { answer_within_days: Some(5), ..published() }).await;

@@ -60,7 +60,8 @@ impl Draft {
 /// Those of the database.
 pub async fn seed(db: &Db, clock: &Clock) -> Result<()> {
     let open = OpenLicence::all();
-    if store::count_open(db.read()).await? >= u64::try_from(open.len()).unwrap_or(u64::MAX) {
+    let codes: Vec<_> = open.iter().map(|licence| licence.spdx_id).collect();
+    if store::count_coded(db.read(), codes).await? == u64::try_from(open.len()).unwrap_or(u64::MAX) {
         return Ok(());
     }
     let (mut documents, mut licences) = (Vec::new(), Vec::new());

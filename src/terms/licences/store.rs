@@ -83,9 +83,9 @@ pub(super) async fn insert(conn: &impl ConnectionTrait, new: Vec<NewLicence>, no
     Ok(())
 }
 
-/// Number of open licences that have a row.
-pub(super) async fn count_open(conn: &impl ConnectionTrait) -> Result<u64> {
-    Ok(licence::Entity::find().filter(licence::Column::OrganizationId.is_null()).count(conn).await?)
+/// How many of these open licences have a row.
+pub(super) async fn count_coded(conn: &impl ConnectionTrait, codes: Vec<&'static str>) -> Result<u64> {
+    Ok(licence::Entity::find().filter(licence::Column::Code.is_in(codes)).count(conn).await?)
 }
 
 /// Number of licences `owner` has not archived.
