@@ -18,6 +18,7 @@ use crate::{
     jobs,
     ledger::KnownAccounts,
     state::{AppState, Parts},
+    terms,
 };
 
 /// An application, with the handle to the sandbox where that is the processor.
@@ -37,6 +38,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Built> {
         .map_err(|error| Error::internal(format!("{}: {error}", config.data_dir.display())))?;
     let schema = if config.database.migrate_on_start { Schema::Migrate } else { Schema::Require };
     let db = db::connect(&config.database_url(), config.database.connections_max, schema).await?;
+    terms::licences::seed(&db, &clock).await?;
     let secrets = Secrets::open(&config.auth.master_secret, &config.data_dir)?;
     let webhook_secrets = webhook_secrets(&config, &secrets);
     let sandbox = Arc::new(Sandbox::new(db.clone(), clock.clone(), config.payments.sandbox.clone(), webhook_secrets));

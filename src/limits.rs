@@ -38,10 +38,16 @@ pub const NOTE_CHARS_MAX: usize = 2_000;
 pub const AUDIENCE_MAX: usize = 500;
 /// Most active offers of a listing.
 pub const OFFERS_PER_LISTING_MAX: usize = 20;
+/// Furthest ahead an offer may begin.
+pub const OFFER_AHEAD_DAYS_MAX: i64 = 366;
+/// Furthest in the past an offer may begin: clocks differ.
+pub const OFFER_PAST_SECONDS_MAX: i64 = 60;
 /// Highest price in minor units; processors take eight digits.
 pub const PRICE_MINOR_MAX: i64 = 99_999_999;
 /// Longest fixed term of a subscription.
 pub const TERM_MONTHS_MAX: i32 = 36;
+/// Most licences of its own that an organisation keeps in use.
+pub const LICENCES_PER_ORGANIZATION_MAX: u64 = 500;
 /// Longest fixed term of a licence.
 pub const LICENCE_TERM_MONTHS_MAX: u16 = 120;
 /// Most named persons of a licence.

@@ -18,6 +18,7 @@ use crate::{
     },
     people::{accounts, api_keys, audit, invitations, members, organizations, sessions, signing_keys},
     state::AppState,
+    terms::{licences, offers},
     trade,
 };
 
@@ -50,6 +51,8 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(api_keys::routes())
         .merge(audit::routes())
         .merge(downloads::http::routes())
+        .merge(licences::routes())
+        .merge(offers::routes())
 }
 
 /// The OpenAPI document; needs no state.

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Refuses an organisation that may not list data.
-fn require_provider(actor: &Actor) -> Result<()> {
+pub(crate) fn require_provider(actor: &Actor) -> Result<()> {
     if actor.organization.may_provide {
         return Ok(());
     }

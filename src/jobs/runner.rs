@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Result},
     people,
     state::AppState,
+    terms::offers,
     trade::{grants, orders, payments},
 };
 
@@ -93,6 +94,7 @@ fn cause_of(error: &Error) -> String {
 async fn dispatch(app: &AppState, row: &job::Model) -> Result<()> {
     match row.kind.as_str() {
         revisions::PROFILE_JOB => profile_file::run(app, row.payload.clone()).await,
+        offers::REPROJECT_JOB => offers::reproject(app, &row.payload).await,
         kind => Err(Error::internal(format!("no job is called {kind}"))),
     }
 }

@@ -1,6 +1,11 @@
 //! One test binary: every feature through HTTP, on every database that is there.
 
+mod catalogue_search;
 mod downloads;
 mod health;
-#[expect(dead_code, unused_imports, reason = "what tests need comes before the tests that need it")]
+mod licences;
+mod listings;
+mod offers;
+mod revisions;
+#[expect(dead_code, reason = "what tests need comes before the tests that need it")]
 mod support;

@@ -112,7 +112,7 @@ async fn get_listing(State(app): State<AppState>, visitor: Visitor, Id(id): Id<L
     show(&app, row, eye).await
 }
 
-/// Changes the description of a listing: send only what changes, and the ETag you read in `If-Match`.
+/// Changes the description of a listing: send only what changes, and the `ETag` you read in `If-Match`.
 #[utoipa::path(
     patch, path = "/listings/{id}", tag = "catalogue", security(("bearer" = [])), request_body = ListingPatch,
     params(("id" = ListingId, Path, description = "The listing"),

@@ -122,7 +122,7 @@ pub struct ListingView {
     /// What a list shows of it.
     #[serde(flatten)]
     pub card: ListingCard,
-    /// Counts its changes; also the ETag.
+    /// Counts its changes; also the `ETag`.
     pub version: i32,
     /// The first instant it tells about.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -20,9 +20,30 @@ use crate::{
 /// A licence in every form it has. Stored whole, it can be read, shown and hashed again years later.
 ///
 /// Its hash covers everything below, so that no wording can change behind an acceptance. Nothing is
-/// rendered anew from a stored document: [`LicenceDocument::plain_text`] only joins its clauses.
+/// rendered anew from a stored document: its text only joins its clauses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "title": {"en": "Data licence for internal use"},
+    "terms": {
+        "uses": ["internal", "benchmark"],
+        "redistribution": "none",
+        "derivatives": "internal",
+        "attribution": "not_required",
+        "territory": "worldwide",
+        "duration": {"fixed": {"months": 12, "after_end": "delete"}},
+        "seats": "organisation",
+        "personal_data": {"level": "none", "re_identification_prohibited": true},
+        "sublicense": false,
+        "affiliates": false,
+        "audit": false,
+        "termination": {"on_breach": {"after_notice": {"cure_days": 30}}},
+        "warranty": "as_described"
+    },
+    "clauses": {"en": [{"heading": "Territory", "text": "This licence applies worldwide."}]},
+    "odrl": {"@context": "http://www.w3.org/ns/odrl.jsonld", "@type": "Set", "profile": "urn:torv:odrl-profile:1"},
+    "renderer_version": 1
+}))]
 pub struct LicenceDocument {
     /// The name of the licence.
     pub title: LangText,

@@ -4,14 +4,18 @@
 //! gives it the hash a buyer accepts. Open licences are rows of [`templates`] in the same model.
 //!
 //! Invariant: [`model`], [`validate`], [`templates`], [`presets`], [`render`], [`odrl`] and [`document`] are
-//! pure: the same terms give the same document, byte for byte, on every machine.
+//! pure: the same terms give the same document, byte for byte, on every machine. A stored document never changes,
+//! and is checked against its hash whenever it is read.
 
 pub mod document;
+mod http;
 pub mod model;
 pub mod odrl;
 mod phrases;
 pub mod presets;
 pub mod render;
+mod service;
+mod store;
 #[cfg(test)]
 mod strategies;
 pub mod templates;
@@ -19,8 +23,14 @@ mod territory;
 pub mod validate;
 
 pub use document::{BuildError, LicenceDocument};
+pub(in crate::terms) use http::document_url;
+pub use http::routes;
 pub use model::Terms;
 pub use presets::Preset;
 pub use render::{Clause, Language};
+pub use service::seed;
+pub use store::{
+    LicenceAgreement, Parties, find_document, find_document_text, find_named, find_usable, licence_agreement,
+};
 pub use templates::{OpenLicence, resolve};
 pub use validate::Fault;

@@ -13,7 +13,7 @@ use crate::base::{LangText, clock::add_months};
 /// Everything a licence settles, for open and commercial licences alike.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({
+#[schema(as = LicenceTerms, example = json!({
     "uses": ["internal", "product", "benchmark"],
     "redistribution": "derived_only",
     "derivatives": {"publishable": {"min_aggregation_records": 10}},
@@ -42,7 +42,7 @@ pub struct Terms {
     /// Where the licence holds.
     pub territory: Territory,
     /// How long it holds, and what happens to the data afterwards.
-    pub duration: Duration,
+    pub duration: LicenceDuration,
     /// How many people may work with the data.
     pub seats: Seats,
     /// What the provider declares about personal data.
@@ -65,6 +65,7 @@ pub struct Terms {
 /// A purpose the data may serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = LicenceUse)]
 pub enum Use {
     /// The licensee's own business or administration.
     Internal,
@@ -85,6 +86,7 @@ pub enum Use {
 /// Whether, and on what condition, the data may be handed on to third parties.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = LicenceRedistribution)]
 pub enum Redistribution {
     /// Not at all.
     None,
@@ -106,6 +108,7 @@ pub enum Redistribution {
 /// Whether new datasets may be made from the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = LicenceDerivatives)]
 pub enum Derivatives {
     /// No.
     None,
@@ -123,6 +126,7 @@ pub enum Derivatives {
 /// Whether the source must be named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = LicenceAttribution)]
 pub enum Attribution {
     /// No.
     NotRequired,
@@ -138,6 +142,7 @@ pub enum Attribution {
 /// Where the licence holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = LicenceTerritory)]
 pub enum Territory {
     /// Everywhere.
     Worldwide,
@@ -148,7 +153,7 @@ pub enum Territory {
 /// How long the licence holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Duration {
+pub enum LicenceDuration {
     /// Without end.
     Perpetual,
     /// For a number of calendar months from the grant.
@@ -164,6 +169,7 @@ pub enum Duration {
 /// What the licensee does with the data when a fixed term is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = LicenceAfterEnd)]
 pub enum AfterEnd {
     /// Delete the data and what was made from it.
     Delete,
@@ -176,6 +182,7 @@ pub enum AfterEnd {
 /// How many people may work with the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = LicenceSeats)]
 pub enum Seats {
     /// The public.
     Anyone,
@@ -192,6 +199,7 @@ pub enum Seats {
 /// What the provider declares about personal data, and what follows from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = LicencePersonalData)]
 pub struct PersonalData {
     /// How much of it there is.
     pub level: PersonalDataLevel,
@@ -205,6 +213,7 @@ pub struct PersonalData {
 /// How much personal data the dataset holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = LicencePersonalDataLevel)]
 pub enum PersonalDataLevel {
     /// None that the provider knows of.
     None,
@@ -217,6 +226,7 @@ pub enum PersonalDataLevel {
 /// How the licence can end before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = LicenceTermination)]
 pub struct Termination {
     /// What a breach by the licensee leads to.
     pub on_breach: OnBreach,
@@ -229,6 +239,7 @@ pub struct Termination {
 /// What a breach by the licensee leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = LicenceOnBreach)]
 pub enum OnBreach {
     /// The licence does not say; the law decides.
     Unstated,
@@ -247,6 +258,7 @@ pub enum OnBreach {
 /// What the provider stands in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = LicenceWarranty)]
 pub enum Warranty {
     /// Nothing.
     AsIs,
@@ -290,7 +302,7 @@ impl Redistribution {
     }
 }
 
-impl Duration {
+impl LicenceDuration {
     /// The instant a licence granted at `start` ends, or nothing when it does not.
     ///
     /// Months are calendar months: a day the last month lacks becomes its last day, so that a
@@ -331,11 +343,20 @@ mod tests {
             let found = variants.iter().map(|each| &each["properties"][variant]["properties"][field]["maximum"]);
             found.filter_map(serde_json::Value::as_u64).next()
         };
-        assert_eq!(maximum(Duration::schema(), "fixed", "months"), Some(limits::LICENCE_TERM_MONTHS_MAX.into()));
+        assert_eq!(maximum(LicenceDuration::schema(), "fixed", "months"), Some(limits::LICENCE_TERM_MONTHS_MAX.into()));
         assert_eq!(maximum(Seats::schema(), "limited", "persons"), Some(limits::SEATS_MAX.into()));
         assert_eq!(maximum(OnBreach::schema(), "after_notice", "cure_days"), Some(limits::NOTICE_DAYS_MAX.into()));
         let records = maximum(Derivatives::schema(), "publishable", "min_aggregation_records");
         assert_eq!(records, Some(limits::AGGREGATION_RECORDS_MAX.into()));
+    }
+
+    #[test]
+    fn every_choice_has_a_schema_of_its_own() {
+        let schema = serde_json::to_value(Terms::schema()).expect("a schema is JSON");
+        for field in ["redistribution", "derivatives", "attribution", "territory", "duration", "seats", "warranty"] {
+            let reference = schema["properties"][field]["$ref"].as_str().unwrap_or_default();
+            assert!(reference.starts_with("#/components/schemas/Licence"), "{field}: {}", schema["properties"][field]);
+        }
     }
 
     #[test]
@@ -358,12 +379,12 @@ mod tests {
 
     #[test]
     fn a_term_ends_on_the_last_day_when_the_month_is_shorter() {
-        let end = |months, start| Duration::Fixed { months, after_end: AfterEnd::Delete }.end(start);
+        let end = |months, start| LicenceDuration::Fixed { months, after_end: AfterEnd::Delete }.end(start);
         assert_eq!(end(1, datetime!(2026-01-31 10:00 UTC)), Some(datetime!(2026-02-28 10:00 UTC)));
         assert_eq!(end(1, datetime!(2028-01-31 10:00 UTC)), Some(datetime!(2028-02-29 10:00 UTC)));
         assert_eq!(end(12, datetime!(2028-02-29 0:00 UTC)), Some(datetime!(2029-02-28 0:00 UTC)));
         assert_eq!(end(13, datetime!(2026-12-15 0:00 UTC)), Some(datetime!(2028-01-15 0:00 UTC)));
-        assert_eq!(Duration::Perpetual.end(datetime!(2026-01-01 0:00 UTC)), None);
+        assert_eq!(LicenceDuration::Perpetual.end(datetime!(2026-01-01 0:00 UTC)), None);
     }
 
     proptest! {
@@ -376,7 +397,7 @@ mod tests {
         #[test]
         fn more_months_never_end_earlier(months in 1_u16..=120, day in 0_i64..20_000) {
             let start = OffsetDateTime::UNIX_EPOCH + time::Duration::days(day);
-            let end = |months| Duration::Fixed { months, after_end: AfterEnd::Keep }.end(start);
+            let end = |months| LicenceDuration::Fixed { months, after_end: AfterEnd::Keep }.end(start);
             prop_assert!(Some(start) < end(months) && end(months) < end(months + 1));
         }
     }

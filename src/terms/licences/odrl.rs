@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, UtcOffset};
 
 use super::model::{
-    AfterEnd, Attribution, Derivatives, Duration, OnBreach, PersonalDataLevel, Redistribution, Seats, Terms, Territory,
-    Use, Warranty,
+    AfterEnd, Attribution, Derivatives, LicenceDuration, OnBreach, PersonalDataLevel, Redistribution, Seats, Terms,
+    Territory, Use, Warranty,
 };
 
 /// The JSON-LD context that gives the short names their meaning.
@@ -134,7 +134,7 @@ impl Policy<'_> {
 
     fn obligations(&self) -> Vec<Value> {
         let mut rules = Vec::new();
-        if let Duration::Fixed { months, after_end } = self.terms.duration {
+        if let LicenceDuration::Fixed { months, after_end } = self.terms.duration {
             let over = self.period(months, "gteq");
             match after_end {
                 AfterEnd::Delete => rules.push(self.rule(json!("delete"), vec![over], vec![])),
@@ -188,14 +188,14 @@ impl Policy<'_> {
             Territory::Countries(codes) => Some(constraint("spatial", "isAnyOf", json!(codes))),
         };
         let period = match self.terms.duration {
-            Duration::Perpetual | Duration::Fixed { after_end: AfterEnd::Keep, .. } => None,
-            Duration::Fixed { months, .. } => Some(self.period(months, "lt")),
+            LicenceDuration::Perpetual | LicenceDuration::Fixed { after_end: AfterEnd::Keep, .. } => None,
+            LicenceDuration::Fixed { months, .. } => Some(self.period(months, "lt")),
         };
         let updates = match self.terms.duration {
-            Duration::Fixed { months, after_end: AfterEnd::Keep } => {
+            LicenceDuration::Fixed { months, after_end: AfterEnd::Keep } => {
                 Some(constraint(&own("received"), "lt", self.end(months)))
             }
-            Duration::Perpetual | Duration::Fixed { .. } => None,
+            LicenceDuration::Perpetual | LicenceDuration::Fixed { .. } => None,
         };
         let seats = match self.terms.seats {
             Seats::Anyone | Seats::Organisation => None,
@@ -211,7 +211,7 @@ impl Policy<'_> {
 
     /// The end of the term: a date once there is an agreement, a length before.
     fn end(&self, months: u16) -> Value {
-        let term = Duration::Fixed { months, after_end: AfterEnd::Delete };
+        let term = LicenceDuration::Fixed { months, after_end: AfterEnd::Delete };
         match self.agreed_at.and_then(|start| term.end(start)) {
             Some(end) => date_time(end),
             None => json!({"@type": "xsd:duration", "@value": format!("P{months}M")}),

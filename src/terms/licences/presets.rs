@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     model::{
-        AfterEnd, Attribution, Derivatives, Duration, OnBreach, PersonalData, PersonalDataLevel, Redistribution, Seats,
-        Termination, Terms, Territory, Use, Warranty,
+        AfterEnd, Attribution, Derivatives, LicenceDuration, OnBreach, PersonalData, PersonalDataLevel, Redistribution,
+        Seats, Termination, Terms, Territory, Use, Warranty,
     },
     phrases,
     render::Language,
@@ -15,6 +15,7 @@ use crate::base::LangText;
 /// A commercial starting point; every field can be changed afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = LicencePreset)]
 pub enum Preset {
     /// Inside one organisation, for a year.
     InternalUse,
@@ -42,7 +43,7 @@ impl Preset {
             derivatives: Derivatives::Internal,
             attribution: Attribution::NotRequired,
             territory: Territory::Worldwide,
-            duration: Duration::Fixed { months: 12, after_end: AfterEnd::Delete },
+            duration: LicenceDuration::Fixed { months: 12, after_end: AfterEnd::Delete },
             seats: Seats::Organisation,
             personal_data: PersonalData {
                 level: PersonalDataLevel::None,
@@ -66,7 +67,7 @@ impl Preset {
                 redistribution: Redistribution::DerivedOnly,
                 derivatives: Derivatives::Publishable { min_aggregation_records: None },
                 attribution: Attribution::Required { text: LangText::default(), mark_changes: true },
-                duration: Duration::Fixed { months: 12, after_end: AfterEnd::KeepDerived },
+                duration: LicenceDuration::Fixed { months: 12, after_end: AfterEnd::KeepDerived },
                 affiliates: true,
                 ..internal
             },
@@ -75,7 +76,7 @@ impl Preset {
                 redistribution: Redistribution::DerivedOnly,
                 derivatives: Derivatives::Publishable { min_aggregation_records: Some(10) },
                 attribution: Attribution::Required { text: LangText::default(), mark_changes: true },
-                duration: Duration::Fixed { months: 24, after_end: AfterEnd::KeepDerived },
+                duration: LicenceDuration::Fixed { months: 24, after_end: AfterEnd::KeepDerived },
                 ..internal
             },
         }

@@ -14,6 +14,7 @@ pub const RENDERER_VERSION: u16 = 1;
 
 /// A language licences are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = LicenceLanguage)]
 pub enum Language {
     /// English.
     #[serde(rename = "en")]
@@ -53,7 +54,7 @@ impl Language {
 /// One numbered clause; its number is its place in the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"heading": "Territory", "text": "This licence applies worldwide."}))]
+#[schema(as = LicenceClause, example = json!({"heading": "Territory", "text": "This licence applies worldwide."}))]
 pub struct Clause {
     /// What it is about.
     pub heading: String,
@@ -169,9 +170,9 @@ mod tests {
 
     #[test]
     fn a_single_day_month_or_person_is_written_in_the_singular() {
-        use crate::terms::licences::model::{AfterEnd, Duration, OnBreach, Seats, Termination};
+        use crate::terms::licences::model::{AfterEnd, LicenceDuration, OnBreach, Seats, Termination};
         let terms = Terms {
-            duration: Duration::Fixed { months: 1, after_end: AfterEnd::Delete },
+            duration: LicenceDuration::Fixed { months: 1, after_end: AfterEnd::Delete },
             seats: Seats::Limited { persons: 1 },
             termination: Termination {
                 on_breach: OnBreach::AfterNotice { cure_days: 1 },

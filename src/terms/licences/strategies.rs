@@ -6,8 +6,8 @@ use proptest::{option, prelude::*, sample};
 
 use super::{
     model::{
-        AfterEnd, Attribution, Derivatives, Duration, OnBreach, PersonalData, PersonalDataLevel, Redistribution, Seats,
-        Termination, Terms, Territory, Use, Warranty,
+        AfterEnd, Attribution, Derivatives, LicenceDuration, OnBreach, PersonalData, PersonalDataLevel, Redistribution,
+        Seats, Termination, Terms, Territory, Use, Warranty,
     },
     presets::Preset,
 };
@@ -56,11 +56,11 @@ fn territory() -> impl Strategy<Value = Territory> {
     ]
 }
 
-fn duration() -> impl Strategy<Value = Duration> {
+fn duration() -> impl Strategy<Value = LicenceDuration> {
     let after_end = sample::select(vec![AfterEnd::Delete, AfterEnd::Keep, AfterEnd::KeepDerived]);
     prop_oneof![
-        Just(Duration::Perpetual),
-        (any::<u16>(), after_end).prop_map(|(months, after_end)| Duration::Fixed { months, after_end }),
+        Just(LicenceDuration::Perpetual),
+        (any::<u16>(), after_end).prop_map(|(months, after_end)| LicenceDuration::Fixed { months, after_end }),
     ]
 }
 
@@ -160,7 +160,7 @@ pub(super) fn every_variant() -> Vec<Terms> {
         Attribution::Required { text: named, mark_changes: true },
         Attribution::Required { text: LangText::default(), mark_changes: true },
     ];
-    let duration = [AfterEnd::Delete, AfterEnd::Keep].map(|after_end| Duration::Fixed { months: 1, after_end });
+    let duration = [AfterEnd::Delete, AfterEnd::Keep].map(|after_end| LicenceDuration::Fixed { months: 1, after_end });
     let levels = [PersonalDataLevel::Pseudonymised, PersonalDataLevel::Contains];
     let ends = [OnBreach::Unstated, OnBreach::Irrevocable, OnBreach::Automatic, OnBreach::AfterNotice { cure_days: 1 }];
     let dpa_url = Some("https://city.example/dpa".to_owned());
@@ -174,7 +174,7 @@ pub(super) fn every_variant() -> Vec<Terms> {
         with(&|terms| terms.uses = BTreeSet::from(Use::ALL)),
         with(&|terms| terms.uses.clear()),
         with(&|terms| terms.territory = Territory::Countries(BTreeSet::from(["DK".to_owned(), "TW".to_owned()]))),
-        with(&|terms| terms.duration = Duration::Perpetual),
+        with(&|terms| terms.duration = LicenceDuration::Perpetual),
         with(&|terms| terms.seats = Seats::Anyone),
         with(&|terms| terms.seats = Seats::Limited { persons: 1 }),
         with(&|terms| terms.seats = Seats::Limited { persons: 2 }),

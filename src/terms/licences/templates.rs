@@ -10,8 +10,8 @@ use std::{
 use unicode_normalization::UnicodeNormalization;
 
 use super::model::{
-    Attribution, Derivatives, Duration, OnBreach, PersonalData, PersonalDataLevel, Redistribution, Seats, Termination,
-    Terms, Territory, Use, Warranty,
+    Attribution, Derivatives, LicenceDuration, OnBreach, PersonalData, PersonalDataLevel, Redistribution, Seats,
+    Termination, Terms, Territory, Use, Warranty,
 };
 use crate::{base::LangText, limits::LICENCE_NAME_BYTES_MAX};
 use table::OPEN;
@@ -78,7 +78,7 @@ impl OpenLicence {
             derivatives: Derivatives::Publishable { min_aggregation_records: None },
             attribution,
             territory: Territory::Worldwide,
-            duration: Duration::Perpetual,
+            duration: LicenceDuration::Perpetual,
             seats: Seats::Anyone,
             personal_data: PersonalData {
                 level: PersonalDataLevel::None,

@@ -2,8 +2,8 @@
 
 use super::{
     model::{
-        Attribution, Derivatives, Duration, OnBreach, PersonalDataLevel, Redistribution, Seats, Termination, Terms,
-        Territory, Use,
+        Attribution, Derivatives, LicenceDuration, OnBreach, PersonalDataLevel, Redistribution, Seats, Termination,
+        Terms, Territory, Use,
     },
     territory,
 };
@@ -80,7 +80,7 @@ impl Terms {
         if self.territory != Territory::Worldwide {
             faults.add("/territory", "Set to worldwide: a share-alike licence knows no borders.");
         }
-        if self.duration != Duration::Perpetual {
+        if self.duration != LicenceDuration::Perpetual {
             faults.add("/duration", "Set to perpetual: copies under a share-alike licence don't expire.");
         }
     }
@@ -125,7 +125,7 @@ impl Terms {
     }
 
     fn check_duration(&self, faults: &mut Faults) {
-        if let Duration::Fixed { months, .. } = self.duration
+        if let LicenceDuration::Fixed { months, .. } = self.duration
             && !(1..=LICENCE_TERM_MONTHS_MAX).contains(&months)
         {
             faults.add("/duration/fixed/months", &format!("Give a term of 1 to {LICENCE_TERM_MONTHS_MAX} months."));
@@ -187,13 +187,13 @@ impl Terms {
             faults.add(pointer, &format!("Give 1 to {NOTICE_DAYS_MAX} days, or leave it out."));
         }
         match self.duration {
-            Duration::Perpetual => {
+            LicenceDuration::Perpetual => {
                 faults.add(pointer, "Leave it out, or give a fixed term: a perpetual licence can't be ended at will.");
             }
-            Duration::Fixed { months, .. } if u32::from(days) >= u32::from(months) * SHORTEST_MONTH_DAYS => {
+            LicenceDuration::Fixed { months, .. } if u32::from(days) >= u32::from(months) * SHORTEST_MONTH_DAYS => {
                 faults.add(pointer, "Give a notice shorter than the term itself.");
             }
-            Duration::Fixed { .. } => {}
+            LicenceDuration::Fixed { .. } => {}
         }
     }
 }
@@ -328,7 +328,8 @@ mod tests {
 
     #[test]
     fn terms_and_seats_have_limits_on_both_sides() {
-        let months = |months| pointers(|terms| terms.duration = Duration::Fixed { months, after_end: AfterEnd::Keep });
+        let months =
+            |months| pointers(|terms| terms.duration = LicenceDuration::Fixed { months, after_end: AfterEnd::Keep });
         assert_eq!(months(0), ["/duration/fixed/months"]);
         assert_eq!(months(121), ["/duration/fixed/months"]);
         assert!(months(120).is_empty());
@@ -381,7 +382,7 @@ mod tests {
     #[test]
     fn a_perpetual_licence_cannot_be_ended_at_will() {
         let found = pointers(|terms| {
-            terms.duration = Duration::Perpetual;
+            terms.duration = LicenceDuration::Perpetual;
             terms.termination.convenience_notice_days = Some(30);
         });
         assert_eq!(found, ["/termination/convenience_notice_days"]);
@@ -391,7 +392,7 @@ mod tests {
     fn a_notice_is_shorter_than_the_term() {
         let notice = |months, days| {
             pointers(|terms| {
-                terms.duration = Duration::Fixed { months, after_end: AfterEnd::Delete };
+                terms.duration = LicenceDuration::Fixed { months, after_end: AfterEnd::Delete };
                 terms.termination.convenience_notice_days = Some(days);
             })
         };

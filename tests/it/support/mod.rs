@@ -3,16 +3,21 @@
 
 mod actors;
 mod answer;
+mod catalogue;
 mod database;
 mod delivery;
+mod listings;
+mod records;
 
 use std::sync::Arc;
 
-pub use actors::{LoggedIn, May, PASSWORD, TestOrg};
+pub use actors::{May, TestOrg};
 pub use answer::{Answer, Request};
 use axum::Router;
-pub use database::Backend;
+pub use catalogue::{listing_in, listing_with};
+pub use database::{Backend, Home};
 pub use delivery::{Granted, blob_key};
+pub use listings::Made;
 use time::{Duration, macros::datetime};
 use torv::{AppState, adapters::sandbox::Sandbox, base::Clock, bootstrap, config::Config};
 

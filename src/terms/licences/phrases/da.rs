@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     super::model::{
-        AfterEnd, Attribution, Derivatives, Duration, OnBreach, PersonalData, PersonalDataLevel, Redistribution, Seats,
-        Termination, Territory, Use, Warranty,
+        AfterEnd, Attribution, Derivatives, LicenceDuration, OnBreach, PersonalData, PersonalDataLevel, Redistribution,
+        Seats, Termination, Territory, Use, Warranty,
     },
     Phrases, Preset, Subject, codes, sentences, split_uses, wordings,
 };
@@ -158,8 +158,8 @@ impl Phrases for Danish {
         }
     }
 
-    fn duration(&self, duration: Duration) -> String {
-        let Duration::Fixed { months: number, after_end } = duration else {
+    fn duration(&self, duration: LicenceDuration) -> String {
+        let LicenceDuration::Fixed { months: number, after_end } = duration else {
             return "Licensen gives uden tidsbegrænsning.".to_owned();
         };
         let term = format!("Licensen løber i {} fra den dato, hvor den er givet.", months(number));

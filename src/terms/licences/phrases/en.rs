@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     super::model::{
-        AfterEnd, Attribution, Derivatives, Duration, OnBreach, PersonalData, PersonalDataLevel, Redistribution, Seats,
-        Termination, Territory, Use, Warranty,
+        AfterEnd, Attribution, Derivatives, LicenceDuration, OnBreach, PersonalData, PersonalDataLevel, Redistribution,
+        Seats, Termination, Territory, Use, Warranty,
     },
     Phrases, Preset, Subject, codes, sentences, split_uses, wordings,
 };
@@ -154,8 +154,8 @@ impl Phrases for English {
         }
     }
 
-    fn duration(&self, duration: Duration) -> String {
-        let Duration::Fixed { months: number, after_end } = duration else {
+    fn duration(&self, duration: LicenceDuration) -> String {
+        let LicenceDuration::Fixed { months: number, after_end } = duration else {
             return "This licence is granted without limit of time.".to_owned();
         };
         let term = format!("This licence runs for {} from the date of the grant.", months(number));

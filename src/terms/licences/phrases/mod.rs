@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 
 use super::{
     model::{
-        Attribution, Derivatives, Duration, PersonalData, Redistribution, Seats, Termination, Territory, Use, Warranty,
+        Attribution, Derivatives, LicenceDuration, PersonalData, Redistribution, Seats, Termination, Territory, Use,
+        Warranty,
     },
     presets::Preset,
     render::Language,
@@ -52,7 +53,7 @@ pub(super) trait Phrases {
     fn redistribution(&self, redistribution: &Redistribution) -> String;
     fn attribution(&self, attribution: &Attribution) -> String;
     fn territory(&self, territory: &Territory) -> String;
-    fn duration(&self, duration: Duration) -> String;
+    fn duration(&self, duration: LicenceDuration) -> String;
     fn seats(&self, seats: Seats) -> String;
     fn affiliates(&self, covered: bool) -> &'static str;
     fn sublicensing(&self, allowed: bool) -> &'static str;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     super::model::{
-        AfterEnd, Attribution, Derivatives, Duration, OnBreach, PersonalData, PersonalDataLevel, Redistribution, Seats,
-        Termination, Territory, Use, Warranty,
+        AfterEnd, Attribution, Derivatives, LicenceDuration, OnBreach, PersonalData, PersonalDataLevel, Redistribution,
+        Seats, Termination, Territory, Use, Warranty,
     },
     Phrases, Preset, Subject, codes, sentences, split_uses, wordings,
 };
@@ -138,8 +138,8 @@ impl Phrases for TraditionalChinese {
         }
     }
 
-    fn duration(&self, duration: Duration) -> String {
-        let Duration::Fixed { months, after_end } = duration else {
+    fn duration(&self, duration: LicenceDuration) -> String {
+        let LicenceDuration::Fixed { months, after_end } = duration else {
             return "本授權不設期間限制。".to_owned();
         };
         let after = match after_end {

@@ -1,0 +1,11 @@
+//! Offers: a price and a licence for a listing, never edited, only withdrawn and replaced.
+
+mod http;
+mod model;
+mod service;
+mod store;
+
+pub use http::routes;
+pub use model::SaleOffer;
+pub use service::{REPROJECT_JOB, reproject};
+pub use store::offer_for_sale;
