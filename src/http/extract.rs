@@ -75,6 +75,10 @@ pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
         let cause = error.inner();
         match cause.classify() {
             serde_json::error::Category::Data => Error::invalid(pointer(error.path()), sentence(cause)),
+            // For an enum, serde_json calls any value but text a syntax error.
+            _ if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() => {
+                Error::invalid(pointer(error.path()), "Another kind of value is expected here.")
+            }
             _ => Error::new(
                 Problem::Malformed,
                 format!("The body is not JSON: line {}, column {}.", cause.line(), cause.column()),
