@@ -2,8 +2,8 @@
 
 use entity::{
     Timestamp, account, api_key,
-    ids::{AccountId, ApiKeyId, OrgId},
-    membership, organization,
+    ids::{AccountId, ApiKeyId, OrgId, SessionId},
+    membership, organization, session,
     states::{ProviderKind, Role},
 };
 use sea_orm::{ActiveValue::Set, EntityTrait as _};
