@@ -54,7 +54,7 @@ pub struct TestApp {
     pub router: Router,
     pub backend: Backend,
     /// Kept so that the database and the files live as long as the test.
-    pub home: database::Home,
+    pub home: Arc<database::Home>,
 }
 
 /// Runs a test on a fresh exchange, then checks what every test must leave behind.
@@ -71,9 +71,18 @@ impl TestApp {
         let clock = Clock::manual(datetime!(2026-11-21 10:00:00 UTC));
         let mut config = home.config();
         adjust(&mut config);
+        Self::build(Arc::new(home), config, clock).await
+    }
+
+    async fn build(home: Arc<database::Home>, config: Config, clock: Clock) -> Self {
         let built = bootstrap::build(config, clock.clone()).await.expect("the exchange starts");
         let router = torv::router::router(built.app.clone());
         Self { app: built.app, sandbox: built.sandbox, clock, router, backend: home.backend, home }
+    }
+
+    /// Another process on the same database, with the same clock.
+    pub async fn sibling(&self) -> Self {
+        Self::build(self.home.clone(), self.home.config(), self.clock.clone()).await
     }
 
     /// A GET without credentials.
