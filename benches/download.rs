@@ -1,7 +1,8 @@
 //! Downloads beside nginx, in one run: the same sizes, the same load, turn about.
 //!
 //! Torv runs in a process of its own (this program, started again) with its real router, the database
-//! check of the grant and the recording of each delivery; nginx with `secure_link` and `sendfile`. Neither
+//! check of the grant and the recording of each delivery; nginx with `secure_link` and `sendfile`, once as
+//! its packages set it and once (`nginx+`) with `open_file_cache`. None of them
 //! writes an access log. Each figure is the median of three rounds. Run it with
 //! `cargo bench --bench download`; it uses `wrk` if that is installed, else a generator of its own, which
 //! takes more of the machine away from both.
@@ -60,7 +61,7 @@ fn main() {
         load::CONNECTIONS,
         load::SECONDS
     );
-    println!("size  | server | requests/s |   MB/s |  p50 ms |  p99 ms | CPU ms/request | ratio | goal");
+    println!("size  | server | requests/s |   MB/s |  p50 ms |  p99 ms | CPU ms/request | of nginx / nginx+ | goal");
     for (at, (name, _, goal)) in SIZES.iter().enumerate() {
         measure(&runtime, &sides, at, name, *goal);
     }
@@ -79,13 +80,12 @@ fn measure(runtime: &tokio::runtime::Runtime, sides: &[&Side], at: usize, name: 
     }
     let medians: Vec<Figures> = rounds.iter().map(|figures| Figures::median(figures)).collect();
     for (side, median) in sides.iter().zip(&medians) {
-        let ratio = match medians.get(1) {
-            Some(peer) if side.name == "torv" => format!("{:5.2} | {goal:.2}", median.per_second / peer.per_second),
-            _ => "      |".to_owned(),
-        };
+        let ratio = |peer: &Figures| format!("{:.2}", median.per_second / peer.per_second);
+        let ratios: Vec<String> = medians[1..].iter().map(ratio).collect();
+        let judged = if side.name == "torv" { format!("{} | {goal:.2}", ratios.join(" / ")) } else { String::new() };
         let Figures { per_second, megabytes, p50_ms, p99_ms, cpu_ms } = median;
         println!(
-            "{name:5} | {:6} | {per_second:10.0} | {megabytes:6.0} | {p50_ms:7.2} | {p99_ms:7.2} | {cpu_ms:14.4} | {ratio}",
+            "{name:5} | {:6} | {per_second:10.0} | {megabytes:6.0} | {p50_ms:7.2} | {p99_ms:7.2} | {cpu_ms:14.4} | {judged}",
             side.name
         );
     }

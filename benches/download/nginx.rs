@@ -29,10 +29,12 @@ impl Drop for Nginx {
 }
 
 /// Starts nginx on the files in `dir`, which are named by their size; nothing if it is not installed.
-pub fn start(dir: &Path, sizes: &[usize]) -> Option<Nginx> {
+///
+/// With `open_files` it keeps the files open (`open_file_cache`), which its packages leave off.
+pub fn start(dir: &Path, sizes: &[usize], open_files: bool) -> Option<Nginx> {
     let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
-    let config = dir.join("nginx.conf");
-    std::fs::write(&config, configuration(dir, port)).expect("the configuration is written");
+    let config = dir.join(format!("nginx-{port}.conf"));
+    std::fs::write(&config, configuration(dir, port, open_files)).expect("the configuration is written");
     let master = Command::new("nginx")
         .args(["-c", &config.to_string_lossy(), "-p", &dir.to_string_lossy(), "-e", "stderr"])
         .stderr(Stdio::null())
@@ -41,16 +43,17 @@ pub fn start(dir: &Path, sizes: &[usize]) -> Option<Nginx> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let pids = wait_for_workers(master.id(), workers);
     let urls = sizes.iter().map(|size| signed_url(port, *size)).collect();
-    Some(Nginx { side: Side { name: "nginx", pids, urls }, master })
+    Some(Nginx { side: Side { name: if open_files { "nginx+" } else { "nginx" }, pids, urls }, master })
 }
 
-fn configuration(dir: &Path, port: u16) -> String {
+fn configuration(dir: &Path, port: u16, open_files: bool) -> String {
     let dir = dir.display();
+    let cache = if open_files { "max=100" } else { "off" };
     format!(
-        "user root;\nworker_processes auto;\ndaemon off;\npid {dir}/nginx.pid;\nerror_log stderr crit;\n\
+        "user root;\nworker_processes auto;\ndaemon off;\npid {dir}/nginx-{port}.pid;\nerror_log stderr crit;\n\
          events {{ worker_connections 1024; }}\n\
          http {{\n  access_log off;\n  sendfile on;\n  tcp_nopush on;\n  keepalive_requests 100000000;\n\
-         open_file_cache max=100;\n\
+         open_file_cache {cache};\n\
          server {{\n  listen 127.0.0.1:{port};\n  root {dir};\n\
          location / {{\n  secure_link $arg_md5,$arg_expires;\n  secure_link_md5 \"$secure_link_expires$uri {SECRET}\";\n\
          if ($secure_link = \"\") {{ return 403; }}\n  if ($secure_link = \"0\") {{ return 410; }}\n}}\n}}\n}}\n"

@@ -108,7 +108,8 @@ async fn settle(db: &Db, notes: impl Iterator<Item = Note>) {
     let (mut rows, mut waiting) = (Vec::new(), Vec::new());
     for note in notes {
         match note {
-            Note::Delivered(delivered) => rows.push(row(delivered)),
+            // The id is chosen before the first try, so that a repeated try can't write it twice.
+            Note::Delivered(delivered) => rows.push((DeliveryId::at(delivered.at), delivered)),
             Note::Flush(done) => waiting.push(done),
         }
     }
@@ -122,21 +123,21 @@ async fn settle(db: &Db, notes: impl Iterator<Item = Note>) {
     }
 }
 
-fn row(delivered: Delivered) -> delivery::ActiveModel {
+fn row((id, delivered): &(DeliveryId, Delivered)) -> delivery::ActiveModel {
     delivery::ActiveModel {
-        id: Set(DeliveryId::at(delivered.at)),
+        id: Set(*id),
         grant_id: Set(delivered.grant_id),
         file_id: Set(delivered.file_id),
         organization_id: Set(delivered.organization_id),
         at: Set(Timestamp(delivered.at)),
         status: Set(delivered.status.into()),
         bytes_sent: Set(i64::try_from(delivered.bytes_sent).unwrap_or(i64::MAX)),
-        range: Set(delivered.range),
-        request_id: Set(Some(delivered.request_id)),
+        range: Set(delivered.range.clone()),
+        request_id: Set(Some(delivered.request_id.clone())),
     }
 }
 
-async fn write(db: &Db, rows: Arc<Vec<delivery::ActiveModel>>) -> Result<()> {
+async fn write(db: &Db, rows: Arc<Vec<(DeliveryId, Delivered)>>) -> Result<()> {
     let mut outcome = Ok(());
     for _ in 0..ATTEMPTS_MAX {
         if rows.is_empty() {
@@ -150,14 +151,14 @@ async fn write(db: &Db, rows: Arc<Vec<delivery::ActiveModel>>) -> Result<()> {
     outcome
 }
 
-async fn write_once(db: &Db, rows: Arc<Vec<delivery::ActiveModel>>) -> Result<(), Error> {
+async fn write_once(db: &Db, rows: Arc<Vec<(DeliveryId, Delivered)>>) -> Result<(), Error> {
     db.write("delivery.record", move |tx| {
         let rows = rows.clone();
         async move {
             let mut left = rows.as_slice();
             for size in STATEMENT_ROWS {
                 while let Some((now, later)) = left.split_at_checked(size) {
-                    delivery::Entity::insert_many(now.to_vec()).exec_without_returning(tx.conn()).await?;
+                    delivery::Entity::insert_many(now.iter().map(row)).exec_without_returning(tx.conn()).await?;
                     left = later;
                 }
             }

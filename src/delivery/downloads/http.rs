@@ -232,7 +232,8 @@ async fn download_file(
     responses((status = 200, description = "The headers of the whole file"),
         (status = 304, description = "The copy you have is the file"),
         (status = 403, description = "The grant was revoked"),
-        (status = 410, description = "The link has expired, or the grant has ended")))]
+        (status = 410, description = "The link has expired, or the grant has ended"),
+        (status = 412, description = "The file is not the one named in If-Match")))]
 async fn probe_file(
     State(app): State<AppState>,
     Ids(token, _): Ids<String, String>,

@@ -1,13 +1,14 @@
 //! The state of a grant at this moment, asked of the database for many downloads at once.
 //!
 //! Nothing is kept: an answer was always read after the question was asked, so a revocation holds from
-//! the next request on. Questions that arrive while a query runs share the next one.
+//! the next request on. Questions that arrive while a query runs share the next one: the busier it is,
+//! the less a question costs.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use entity::ids::GrantId;
 use sea_orm::DatabaseConnection;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{model::GrantTerms, store};
 use crate::{
@@ -16,11 +17,9 @@ use crate::{
 };
 
 /// Questions of one query.
-const BATCH_MAX: usize = 64;
+const BATCH_MAX: usize = 256;
 /// Questions that may wait; more make the asker wait for room.
 const WAITING_MAX: usize = 4_096;
-/// Queries that run at the same time.
-const QUERIES_AT_ONCE: usize = 2;
 
 struct Question {
     id: GrantId,
@@ -52,24 +51,26 @@ impl LiveGrants {
 }
 
 async fn serve(db: Db, mut questions: mpsc::Receiver<Question>) {
-    let room = Arc::new(Semaphore::new(QUERIES_AT_ONCE));
-    loop {
-        let Ok(permit) = room.clone().acquire_owned().await else { return };
-        let mut batch = Vec::new();
-        if questions.recv_many(&mut batch, BATCH_MAX).await == 0 {
-            return;
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    while questions.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        // Requests that are ready to run get to ask first, and share this query.
+        tokio::task::yield_now().await;
+        while batch.len() < BATCH_MAX
+            && let Ok(question) = questions.try_recv()
+        {
+            batch.push(question);
         }
-        let db = db.clone();
-        tokio::spawn(async move { answer(db.read(), batch, permit).await });
+        answer(db.read(), batch.drain(..)).await;
     }
 }
 
-async fn answer(conn: &DatabaseConnection, batch: Vec<Question>, permit: OwnedSemaphorePermit) {
+async fn answer(conn: &DatabaseConnection, batch: impl Iterator<Item = Question>) {
+    // Those who hung up meanwhile need no answer.
+    let batch: Vec<Question> = batch.filter(|question| !question.answer.is_closed()).collect();
     let mut ids: Vec<GrantId> = batch.iter().map(|question| question.id).collect();
     ids.sort_unstable();
     ids.dedup();
     let found = store::find_grants(conn, padded(ids)).await;
-    drop(permit);
     match found {
         Ok(grants) => {
             let grants: HashMap<GrantId, GrantTerms> = grants.into_iter().map(|grant| (grant.id, grant)).collect();

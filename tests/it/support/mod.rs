@@ -107,6 +107,7 @@ impl TestApp {
 
     /// What every test must leave behind, whatever it did.
     async fn check_what_is_left(&self) {
+        self.app.recorder.flush().await;
         self.run_jobs().await;
     }
 }
