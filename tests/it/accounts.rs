@@ -13,16 +13,16 @@ fn registration(email: &str, password: &str) -> Value {
 }
 
 impl TestApp {
-    async fn post(&self, path: &str, body: &Value) -> Answer {
+    async fn submit(&self, path: &str, body: &Value) -> Answer {
         self.request("POST", path).json(body).send().await
     }
 
     async fn try_log_in(&self, email: &str, password: &str) -> Answer {
-        self.post("/api/v1/sessions", &json!({"email": email, "password": password})).await
+        self.submit("/api/v1/sessions", &json!({"email": email, "password": password})).await
     }
 
     async fn refresh(&self, token: &str) -> Answer {
-        self.post("/api/v1/sessions/refresh", &json!({"refresh_token": token})).await
+        self.submit("/api/v1/sessions/refresh", &json!({"refresh_token": token})).await
     }
 
     async fn me(&self, token: &str) -> Answer {
@@ -48,7 +48,7 @@ fn encoded(value: &Value) -> String {
 
 on_both! {
     async fn somebody_registers_logs_in_and_sees_themselves(app) {
-        let answer = app.post("/api/v1/accounts", &registration(" Mette@Example.ORG ", PASSWORD)).await.expect(201);
+        let answer = app.submit("/api/v1/accounts", &registration(" Mette@Example.ORG ", PASSWORD)).await.expect(201);
         assert_eq!(answer.json()["email"], "mette@example.org");
         let mette = app.log_in("METTE@example.org", PASSWORD).await;
         let me = app.me(&mette.access).await.expect(200);
@@ -59,13 +59,13 @@ on_both! {
 
     async fn a_second_registration_of_a_mail_address_is_a_conflict(app) {
         app.register("mette@example.org").await;
-        let again = app.post("/api/v1/accounts", &registration("METTE@example.org", PASSWORD)).await;
+        let again = app.submit("/api/v1/accounts", &registration("METTE@example.org", PASSWORD)).await;
         assert_eq!(again.expect(409).json()["type"], "/problems/conflict");
     }
 
     async fn everything_wrong_with_a_registration_is_said_at_once(app) {
         let body = json!({"email": "no address", "password": "short", "display_name": " ", "locale": "English"});
-        let answer = app.post("/api/v1/accounts", &body).await.expect(422);
+        let answer = app.submit("/api/v1/accounts", &body).await.expect(422);
         let errors = answer.json()["errors"].as_array().expect("errors").clone();
         for pointer in ["/email", "/password", "/display_name", "/locale"] {
             assert!(errors.iter().any(|error| error["pointer"] == pointer), "{pointer}: {}", answer.text());
@@ -75,9 +75,9 @@ on_both! {
     async fn unknown_fields_are_named(app) {
         let mut body = registration("mette@example.org", PASSWORD);
         body["is_admin"] = json!(true);
-        let answer = app.post("/api/v1/accounts", &body).await.expect(422);
+        let answer = app.submit("/api/v1/accounts", &body).await.expect(422);
         assert_eq!(answer.str("/errors/0/pointer"), "/is_admin");
-        let answer = app.post("/api/v1/sessions", &json!({"email": "a@b.dk", "password": "x", "otp": "1"})).await;
+        let answer = app.submit("/api/v1/sessions", &json!({"email": "a@b.dk", "password": "x", "otp": "1"})).await;
         assert_eq!(answer.expect(422).str("/errors/0/pointer"), "/otp");
     }
 
@@ -86,17 +86,17 @@ on_both! {
             "аdmin@example.org", "a\u{202e}@example.org", "a\u{200d}b@example.org", "a＠example.org", "a@exаmple.org",
             "a@example.org\u{0}", "a@example.org\r\nBcc: b@example.org", "a@localhost", "'; DROP TABLE account; --",
         ] {
-            let answer = app.post("/api/v1/accounts", &registration(email, PASSWORD)).await.expect(422);
+            let answer = app.submit("/api/v1/accounts", &registration(email, PASSWORD)).await.expect(422);
             assert_eq!(answer.str("/errors/0/pointer"), "/email", "{email:?}");
         }
         let mut body = registration("mette@example.org", PASSWORD);
         body["display_name"] = json!("Mette\u{202e}rotarepo");
-        assert_eq!(app.post("/api/v1/accounts", &body).await.expect(422).str("/errors/0/pointer"), "/display_name");
+        assert_eq!(app.submit("/api/v1/accounts", &body).await.expect(422).str("/errors/0/pointer"), "/display_name");
     }
 
     async fn passwords_that_would_be_guessed_are_refused(app) {
         for password in ["mette@example.org", "aaaaaaaaaaaaaaaa", "123456789012", "Password2026!", "torvtorvtorv"] {
-            let answer = app.post("/api/v1/accounts", &registration("mette@example.org", password)).await.expect(422);
+            let answer = app.submit("/api/v1/accounts", &registration("mette@example.org", password)).await.expect(422);
             assert_eq!(answer.str("/errors/0/pointer"), "/password", "{password}");
         }
     }
@@ -348,12 +348,12 @@ on_both! {
     }
 
     async fn the_password_is_nowhere_but_in_its_hash(app) {
-        let answer = app.post("/api/v1/accounts", &registration("mette@example.org", PASSWORD)).await.expect(201);
+        let answer = app.submit("/api/v1/accounts", &registration("mette@example.org", PASSWORD)).await.expect(201);
         assert!(!answer.text().contains("password") && !answer.text().contains("argon2"), "{}", answer.text());
         let mette = app.log_in("mette@example.org", PASSWORD).await;
         let me = app.me(&mette.access).await;
         assert!(!me.text().contains("argon2"), "{}", me.text());
-        let weak = app.post("/api/v1/accounts", &registration("jens@example.org", "seagull lamp")).await;
+        let weak = app.submit("/api/v1/accounts", &registration("jens@example.org", "seagull lamp")).await;
         assert!(!weak.text().contains("seagull"), "{}", weak.text());
         let row = account::Entity::find().one(app.app.db.read()).await.expect("reads").expect("one");
         assert!(row.password_hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));

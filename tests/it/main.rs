@@ -1,11 +1,15 @@
 //! One test binary: every feature through HTTP, on every database that is there.
 
+mod accounts;
+mod api_keys;
+mod audit;
 mod catalogue_search;
 mod downloads;
 mod health;
 mod licences;
 mod listings;
 mod offers;
+mod organizations;
 mod revisions;
 #[expect(dead_code, reason = "what tests need comes before the tests that need it")]
 mod support;

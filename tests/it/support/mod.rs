@@ -11,7 +11,7 @@ mod records;
 
 use std::sync::Arc;
 
-pub use actors::{May, TestOrg};
+pub use actors::{LoggedIn, May, PASSWORD, TestOrg};
 pub use answer::{Answer, Request};
 use axum::Router;
 pub use catalogue::{listing_in, listing_with};
