@@ -75,6 +75,8 @@ pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
         let cause = error.inner();
         match cause.classify() {
             serde_json::error::Category::Data => Error::invalid(pointer(error.path()), sentence(cause)),
+            // For an enum, serde_json calls any value but text a syntax error.
+            _ if is_json(body) => Error::invalid(pointer(error.path()), "Another kind of value is expected here."),
             _ => Error::new(
                 Problem::Malformed,
                 format!("The body is not JSON: line {}, column {}.", cause.line(), cause.column()),
@@ -83,6 +85,10 @@ pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     })?;
     reader.end().map_err(|_| Error::new(Problem::Malformed, "There is more text after the end of the JSON value."))?;
     Ok(value)
+}
+
+fn is_json(body: &[u8]) -> bool {
+    std::str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
 }
 
 fn sentence(cause: &serde_json::Error) -> String {
