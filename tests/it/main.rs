@@ -1,9 +1,10 @@
 //! One test binary: every feature through HTTP, on every database that is there.
+#![expect(clippy::expect_used, reason = "a test that can't go on stops and says why")]
 
 mod accounts;
 mod api_keys;
 mod audit;
 mod health;
 mod organizations;
-#[expect(dead_code, unused_imports, reason = "what tests need comes before the tests that need it")]
+#[expect(dead_code, reason = "what tests need comes before the tests that need it")]
 mod support;

@@ -256,6 +256,26 @@ on_both! {
         assert_eq!(list.json()["items"], json!([]));
     }
 
+    async fn an_invitation_ends_with_the_right_of_whoever_wrote_it(app) {
+        let org = app.provider().await;
+        let first = app.owner(&org).await;
+        let (second, token) = app.member_account(&org, Role::Owner).await;
+        let invitation = app.invite(&token, &org.id.to_string(), "jens@example.org", "owner").await.expect(201);
+        app.set_role(&first, &org, second, "viewer").await.expect(204);
+        let jens = app.register("jens@example.org").await;
+        app.accept(&jens, &invitation.str("/token")).await.expect(410);
+    }
+
+    async fn one_invitation_makes_one_member_however_often_it_is_sent(app) {
+        let org = app.provider().await;
+        let owner = app.owner(&org).await;
+        let jens = app.register("jens@example.org").await;
+        let token = app.invite(&owner, &org.id.to_string(), "jens@example.org", "buyer").await.expect(201).str("/token");
+        let answers = futures::future::join_all((0..8).map(|_| app.accept(&jens, &token))).await;
+        assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1, "{answers:?}");
+        assert_eq!(answers.iter().filter(|answer| answer.status == 410).count(), 7, "{answers:?}");
+    }
+
     async fn invitations_are_for_owners_and_show_no_token_later(app) {
         let (org, other) = (app.provider().await, app.provider().await);
         let (owner, editor) = (app.owner(&org).await, app.member(&org, Role::Editor).await);
