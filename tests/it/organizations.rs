@@ -95,6 +95,19 @@ on_both! {
         app.get("/api/v1/organizations/nonsense").await.expect(404);
     }
 
+    async fn somebody_without_an_organisation_is_a_visitor(app) {
+        let (mette, org) = (app.register("mette@example.org").await, app.provider().await);
+        let path = format!("/api/v1/organizations/{}", org.id);
+        let look = || app.request("GET", &path).bearer(&mette.access);
+        assert!(look().send().await.expect(200).json().get("may_buy").is_none());
+        look().header("torv-organization", org.id.to_string()).send().await.expect(404);
+        for _ in 0..2 {
+            app.found(&mette.access, &lab()).await.expect(201);
+        }
+        assert!(look().send().await.expect(200).json().get("may_buy").is_none(), "several, and none named");
+        app.request("GET", &path).bearer("nonsense").send().await.expect(401);
+    }
+
     async fn owners_change_their_own_organisation_alone(app) {
         let (org, other) = (app.provider().await, app.provider().await);
         let patch = |who: &str, id: &TestOrg, body: Value| {
