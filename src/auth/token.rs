@@ -90,10 +90,18 @@ pub enum Verdict {
     Refused,
 }
 
+/// The keys as they were last read.
+#[derive(Clone, Default)]
+struct Ring {
+    /// How many there had ever been.
+    seen: usize,
+    keys: Arc<Vec<TokenKey>>,
+}
+
 /// Signs and verifies access tokens with the keys it was last given.
 pub struct Tokens {
     issuer: String,
-    ring: RwLock<Arc<Vec<TokenKey>>>,
+    ring: RwLock<Ring>,
 }
 
 impl fmt::Debug for Tokens {
@@ -110,12 +118,16 @@ impl Tokens {
 
     /// The keys in use, newest first.
     pub fn ring(&self) -> Arc<Vec<TokenKey>> {
-        self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).keys.clone()
     }
 
-    /// Replaces the keys; newest first.
-    pub fn install(&self, ring: Vec<TokenKey>) {
-        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+    /// Replaces the keys, newest first, by those of a look that found `seen` keys ever made. A look
+    /// that found fewer than an earlier one was overtaken and changes nothing.
+    pub fn install(&self, seen: usize, keys: Vec<TokenKey>) {
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        if seen >= ring.seen {
+            *ring = Ring { seen, keys: Arc::new(keys) };
+        }
     }
 
     /// A token for `session` of `account` that holds for `seconds`; nothing if no key may sign now.
@@ -182,7 +194,7 @@ mod tests {
         let (private, public) = generate_pair().unwrap();
         let tokens = Tokens::new("torv".to_owned());
         let (signs_until, verifies_until) = (NOW + Duration::days(1), NOW + Duration::days(2));
-        tokens.install(vec![TokenKey::new(kid.to_owned(), public, Some(&private), signs_until, verifies_until)]);
+        tokens.install(1, vec![TokenKey::new(kid.to_owned(), public, Some(&private), signs_until, verifies_until)]);
         tokens
     }
 
@@ -219,7 +231,7 @@ mod tests {
     fn another_exchange_is_another_issuer() {
         let ours = tokens("sig_1");
         let token = issue(&ours, NOW).unwrap();
-        let theirs = Tokens { issuer: "elsewhere".to_owned(), ring: RwLock::new(ours.ring()) };
+        let theirs = Tokens { issuer: "elsewhere".to_owned(), ring: RwLock::new(Ring { seen: 1, keys: ours.ring() }) };
         assert_eq!(theirs.verify(&token, NOW), Verdict::Refused);
     }
 }

@@ -1,5 +1,7 @@
 //! Accounts, sessions and access tokens.
 
+use std::sync::{Arc, LazyLock, Mutex};
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use entity::{account, audit_event, session, signing_key};
 use sea_orm::{ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _};
@@ -27,6 +29,36 @@ impl TestApp {
 
     async fn me(&self, token: &str) -> Answer {
         self.request("GET", "/api/v1/accounts/me").bearer(token).send().await
+    }
+}
+
+/// What this binary logs, from the first look on.
+static LOG: LazyLock<Log> = LazyLock::new(|| {
+    let (log, level) = (Log::default(), tracing::Level::DEBUG);
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_ansi(false);
+    subscriber.with_writer(move || writer.clone()).try_init().expect("no other test listens");
+    log
+});
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().expect("not poisoned")).into_owned()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -345,6 +377,21 @@ on_both! {
         let session = part(&jens.access, 1)["sid"].as_str().expect("text").parse().expect("a session id");
         let mixed = torv::people::issue_access_token(&app.app, mette.account, session).await.expect("a token");
         app.me(&mixed).await.expect(401);
+    }
+
+    async fn no_secret_is_logged(app) {
+        let log = &*LOG;
+        let (email, password) = ("captured@example.org", "meadow violin thirteen");
+        app.post("/api/v1/accounts", &registration(email, password)).await.expect(201);
+        let person = app.log_in(email, password).await;
+        app.try_log_in(email, "meadow violin fourteen").await.expect(401);
+        let next = app.refresh(&person.refresh).await.expect(200);
+        app.refresh(&person.refresh).await.expect(401);
+        let text = log.text();
+        assert!(text.contains("/api/v1/sessions/refresh answered 401"), "{text}");
+        for secret in ["captured@", "meadow violin", &person.access, &person.refresh, &next.str("/refresh_token")] {
+            assert!(!text.contains(secret), "{secret} is in the log");
+        }
     }
 
     async fn the_password_is_nowhere_but_in_its_hash(app) {

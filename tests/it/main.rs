@@ -1,4 +1,5 @@
 //! One test binary: every feature through HTTP, on every database that is there.
+#![expect(clippy::expect_used, clippy::print_stderr, reason = "a test that can't go on stops and says why")]
 
 mod accounts;
 mod api_keys;

@@ -95,6 +95,19 @@ on_both! {
         app.get("/api/v1/organizations/nonsense").await.expect(404);
     }
 
+    async fn somebody_without_an_organisation_is_a_visitor(app) {
+        let (mette, org) = (app.register("mette@example.org").await, app.provider().await);
+        let path = format!("/api/v1/organizations/{}", org.id);
+        let look = || app.request("GET", &path).bearer(&mette.access);
+        assert!(look().send().await.expect(200).json().get("may_buy").is_none());
+        look().header("torv-organization", org.id.to_string()).send().await.expect(404);
+        for _ in 0..2 {
+            app.found(&mette.access, &lab()).await.expect(201);
+        }
+        assert!(look().send().await.expect(200).json().get("may_buy").is_none(), "several, and none named");
+        app.request("GET", &path).bearer("nonsense").send().await.expect(401);
+    }
+
     async fn owners_change_their_own_organisation_alone(app) {
         let (org, other) = (app.provider().await, app.provider().await);
         let patch = |who: &str, id: &TestOrg, body: Value| {
@@ -254,6 +267,26 @@ on_both! {
         app.accept(&jens, &expired.str("/token")).await.expect(410);
         let list = app.as_org(&org, "GET", &format!("/api/v1/organizations/{id}/invitations")).send().await.expect(200);
         assert_eq!(list.json()["items"], json!([]));
+    }
+
+    async fn an_invitation_ends_with_the_right_of_whoever_wrote_it(app) {
+        let org = app.provider().await;
+        let first = app.owner(&org).await;
+        let (second, token) = app.member_account(&org, Role::Owner).await;
+        let invitation = app.invite(&token, &org.id.to_string(), "jens@example.org", "owner").await.expect(201);
+        app.set_role(&first, &org, second, "viewer").await.expect(204);
+        let jens = app.register("jens@example.org").await;
+        app.accept(&jens, &invitation.str("/token")).await.expect(410);
+    }
+
+    async fn one_invitation_makes_one_member_however_often_it_is_sent(app) {
+        let org = app.provider().await;
+        let owner = app.owner(&org).await;
+        let jens = app.register("jens@example.org").await;
+        let token = app.invite(&owner, &org.id.to_string(), "jens@example.org", "buyer").await.expect(201).str("/token");
+        let answers = futures::future::join_all((0..8).map(|_| app.accept(&jens, &token))).await;
+        assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1, "{answers:?}");
+        assert_eq!(answers.iter().filter(|answer| answer.status == 410).count(), 7, "{answers:?}");
     }
 
     async fn invitations_are_for_owners_and_show_no_token_later(app) {

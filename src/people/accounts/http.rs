@@ -174,7 +174,8 @@ pub async fn get_my_account(State(app): State<AppState>, person: SignedIn) -> Re
     post, path = "/accounts/me/password", tag = "accounts", security(("bearer" = [])), request_body = PasswordChangeIn,
     responses(
         (status = 204, description = "Changed; every other session has ended"),
-        (status = 429, description = "Too many wrong passwords; wait for Retry-After"),
+        (status = 429, description = "Too many wrong passwords",
+            headers(("retry-after" = u32, description = "Seconds to wait"))),
     )
 )]
 pub async fn change_my_password(

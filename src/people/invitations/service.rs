@@ -11,7 +11,7 @@ use time::Duration;
 
 use super::store;
 use crate::{
-    auth::{Actor, actor::SignedIn, secrets::random_hex},
+    auth::{Actor, Right, actor::SignedIn, secrets::random_hex},
     base::digest,
     db::Tx,
     error::{Check, Error, Problem, Result},
@@ -113,7 +113,10 @@ pub(super) async fn accept_invitation(app: &AppState, person: &SignedIn, token: 
             async move {
                 let row = find(&tx, &person, &hash).await?;
                 organizations::lock(&tx, row.organization_id).await?;
-                if !store::accept(&tx, row.id, now).await? {
+                // An invitation ends with the right of whoever wrote it.
+                let inviter = members::find(tx.conn(), row.organization_id, row.invited_by).await?;
+                let inviter_may = inviter.is_some_and(|member| Right::Members.allowed_to(member.role));
+                if !inviter_may || !store::accept(&tx, row.id, now).await? {
                     let detail = "This invitation has expired, was taken back or was accepted. Ask for another.";
                     return Err(Error::new(Problem::Gone, detail));
                 }

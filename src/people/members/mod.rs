@@ -6,4 +6,4 @@ mod store;
 
 pub use http::routes;
 pub use service::act_as;
-pub(super) use store::{count, count_owned, insert};
+pub(super) use store::{count, count_owned, find, insert};

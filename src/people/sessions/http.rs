@@ -87,7 +87,8 @@ fn tokens(status: StatusCode, granted: Granted) -> Tokens {
     responses(
         (status = 201, description = "Logged in", body = SessionView),
         (status = 401, description = "The mail address or the password is not right"),
-        (status = 429, description = "Too many wrong passwords; wait for Retry-After"),
+        (status = 429, description = "Too many wrong passwords",
+            headers(("retry-after" = u32, description = "Seconds to wait"))),
     )
 )]
 pub async fn log_in(State(app): State<AppState>, request_id: RequestId, Json(input): Json<LogInIn>) -> Result<Tokens> {

@@ -172,7 +172,7 @@ pub(in crate::people) async fn sweep(app: &AppState) -> Result<usize> {
     let done = app
         .db
         .write("people.sweep_sessions", move |tx| async move {
-            let done = attempts::delete_passed(&tx, now).await? + store::expire(&tx, now).await?;
+            let done = store::delete_passed_attempts(&tx, now).await? + store::expire(&tx, now).await?;
             Ok((done, tx))
         })
         .await?;

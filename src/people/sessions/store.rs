@@ -10,7 +10,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, FromQueryResult, IntoActiveModel as _, JoinType,
     QueryFilter as _, QueryOrder as _, QuerySelect as _, RelationDef,
-    sea_query::{Expr, Query},
+    sea_query::{CaseStatement, Expr, ExprTrait as _, OnConflict, Query},
 };
 use time::OffsetDateTime;
 
@@ -162,6 +162,40 @@ fn to_organization() -> RelationDef {
         .from(membership::Column::OrganizationId)
         .to(organization::Column::Id)
         .into()
+}
+
+/// Counts an attempt in one statement, so that attempts at the same moment are all counted. A window
+/// that has passed begins anew; one that has not is never made longer, or a guesser could keep the
+/// owner out for ever.
+pub(super) async fn count_attempt(
+    tx: &Tx,
+    email_hash: String,
+    now: OffsetDateTime,
+    window_ends_at: OffsetDateTime,
+) -> Result<login_failure::Model> {
+    use login_failure::{Column, Entity};
+    let window_ends_at = Timestamp(window_ends_at);
+    let old = |column: Column| Expr::col((Entity, column));
+    let passed = || old(Column::WindowEndsAt).lte(Timestamp(now));
+    let either = |fresh: Expr, further: Expr| CaseStatement::new().case(passed(), fresh).finally(further);
+    let again = OnConflict::column(Column::EmailHash)
+        .value(Column::Failures, either(Expr::value(1), old(Column::Failures).add(1)))
+        .value(Column::WindowEndsAt, either(Expr::value(window_ends_at), old(Column::WindowEndsAt)))
+        .to_owned();
+    let row = login_failure::Model { email_hash, failures: 1, window_ends_at };
+    Ok(Entity::insert(row.into_active_model()).on_conflict(again).exec_with_returning(tx.conn()).await?)
+}
+
+/// Deletes the counter of one mail address.
+pub(super) async fn delete_attempts(tx: &Tx, email_hash: String) -> Result<()> {
+    login_failure::Entity::delete_by_id(email_hash).exec(tx.conn()).await?;
+    Ok(())
+}
+
+/// Deletes the counters whose window has passed.
+pub(super) async fn delete_passed_attempts(tx: &Tx, now: OffsetDateTime) -> Result<u64> {
+    let passed = login_failure::Column::WindowEndsAt.lte(Timestamp(now));
+    Ok(login_failure::Entity::delete_many().filter(passed).exec(tx.conn()).await?.rows_affected)
 }
 
 /// True when there are counters or tokens whose time has passed: a cheap look before a write.

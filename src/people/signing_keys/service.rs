@@ -28,11 +28,11 @@ pub async fn issue_access_token(app: &AppState, account: AccountId, session: Ses
     if let Some(token) = issue()? {
         return Ok(token);
     }
-    load_ring(app, now).await?;
+    let seen = load_ring(app, now).await?;
     if let Some(token) = issue()? {
         return Ok(token);
     }
-    add_key(app, now).await?;
+    add_key(app, seen, now).await?;
     load_ring(app, now).await?;
     issue()?.ok_or_else(|| Error::unavailable("A signing key is being made. Try again.", 1))
 }
@@ -61,18 +61,21 @@ pub(in crate::people) async fn verify_access_token(app: &AppState, token: &str) 
 /// Makes sure that there is a key to publish, and loads what other processes have made.
 pub(super) async fn refresh_ring(app: &AppState) -> Result<()> {
     let now = app.clock.now();
-    load_ring(app, now).await?;
+    let seen = load_ring(app, now).await?;
     if !app.tokens.ring().iter().any(|key| now < key.signs_until) {
-        add_key(app, now).await?;
+        add_key(app, seen, now).await?;
         load_ring(app, now).await?;
     }
     Ok(())
 }
 
-async fn load_ring(app: &AppState, now: OffsetDateTime) -> Result<()> {
-    let rows = store::verifying(app.db.read(), now).await?;
-    app.tokens.install(rows.into_iter().map(|row| token_key(app, row)).collect());
-    Ok(())
+/// Loads the keys that still verify; returns how many there have ever been.
+async fn load_ring(app: &AppState, now: OffsetDateTime) -> Result<usize> {
+    let rows = store::all(app.db.read()).await?;
+    let seen = rows.len();
+    let verifying = rows.into_iter().filter(|row| now < row.verifies_until.0);
+    app.tokens.install(seen, verifying.map(|row| token_key(app, row)).collect());
+    Ok(seen)
 }
 
 /// A key sealed under another master secret can't sign here, but what it signed still holds.
@@ -84,15 +87,14 @@ fn token_key(app: &AppState, row: signing_key::Model) -> TokenKey {
     TokenKey::new(row.kid, row.public_key, private.ok().as_deref(), row.signs_until.0, row.verifies_until.0)
 }
 
-/// Adds the next key. Processes that find out at the same moment all choose the same name, and the
-/// database keeps the first.
-async fn add_key(app: &AppState, now: OffsetDateTime) -> Result<()> {
-    let number = store::count(app.db.read()).await? + 1;
+/// Adds the key after the `seen` ones. Processes that saw the same keys choose the same name, and the
+/// database keeps the first; one that saw fewer can't add a second key for the same time.
+async fn add_key(app: &AppState, seen: usize, now: OffsetDateTime) -> Result<()> {
     let (private, public) = generate_pair()?;
     let signs_until = now + Duration::days(app.config.auth.signing_key_days.into());
     let verifies_until = signs_until + Duration::seconds(app.config.auth.access_token_seconds.into()) + CLOCK_SKEW;
     let row = signing_key::Model {
-        kid: format!("sig_{number}"),
+        kid: format!("sig_{}", seen + 1),
         sealed_private_key: app.secrets.seal(&private)?,
         public_key: public,
         created_at: Timestamp(now),

@@ -1,27 +1,16 @@
 //! Signing keys in the database.
 
-use entity::{Timestamp, signing_key};
-use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, PaginatorTrait as _, QueryFilter as _,
-    QueryOrder as _, sea_query::OnConflict,
-};
-use time::OffsetDateTime;
-
 use crate::{db::Tx, error::Result};
+use entity::signing_key;
+use sea_orm::{ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryOrder as _, sea_query::OnConflict};
 
-/// The keys that still verify at `now`, newest first.
-pub(super) async fn verifying(conn: &impl ConnectionTrait, now: OffsetDateTime) -> Result<Vec<signing_key::Model>> {
+/// All keys there have ever been, newest first: a few each year.
+pub(super) async fn all(conn: &impl ConnectionTrait) -> Result<Vec<signing_key::Model>> {
     Ok(signing_key::Entity::find()
-        .filter(signing_key::Column::VerifiesUntil.gt(Timestamp(now)))
         .order_by_desc(signing_key::Column::CreatedAt)
         .order_by_desc(signing_key::Column::Kid)
         .all(conn)
         .await?)
-}
-
-/// How many keys there have ever been; none is deleted.
-pub(super) async fn count(conn: &impl ConnectionTrait) -> Result<u64> {
-    Ok(signing_key::Entity::find().count(conn).await?)
 }
 
 /// Adds a key, unless another process has just added one under the same name.
