@@ -40,13 +40,11 @@ fn main() {
         std::fs::write(dir.path().join(size.to_string()), bytes).expect("the file is written");
     }
     let torv = torv_server::start(dir.path());
-    let nginx = nginx::start(dir.path(), &SIZES.map(|(_, size, _)| size));
-    let mut sides = vec![&torv.side];
-    match &nginx {
-        Some(nginx) => sides.push(&nginx.side),
-        None => {
-            println!("\n!!! nginx is not installed: there is nothing to compare with. Torv's own figures follow.\n")
-        }
+    let sizes = SIZES.map(|(_, size, _)| size);
+    let nginx: Vec<_> = [false, true].iter().filter_map(|open| nginx::start(dir.path(), &sizes, *open)).collect();
+    let sides: Vec<&Side> = std::iter::once(&torv.side).chain(nginx.iter().map(|nginx| &nginx.side)).collect();
+    if nginx.is_empty() {
+        println!("\n!!! nginx is not installed: there is nothing to compare with. Torv's own figures follow.\n");
     }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     for side in &sides {
