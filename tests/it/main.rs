@@ -1,4 +1,10 @@
 //! One test binary: every feature through HTTP, on every database that is there.
+#![expect(
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test that can't go on stops and says why"
+)]
 
 mod downloads;
 mod health;
