@@ -1,5 +1,10 @@
 //! One test binary: every feature through HTTP, on every database that is there.
-#![expect(clippy::expect_used, clippy::print_stderr, reason = "a test that can't go on stops and says why")]
+#![expect(
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test that can't go on stops and says why"
+)]
 
 mod accounts;
 mod api_keys;
@@ -12,5 +17,4 @@ mod listings;
 mod offers;
 mod organizations;
 mod revisions;
-#[expect(dead_code, reason = "what tests need comes before the tests that need it")]
 mod support;
