@@ -130,6 +130,29 @@ on_both! {
         assert_eq!(blobs(app).len(), 1);
     }
 
+    async fn a_client_that_hangs_up_leaves_nothing(app) {
+        let org = app.provider().await;
+        let id = app.draft(&org, &json!({})).await;
+        let revision = app.open_revision(&org, &id).await;
+        let (started, waits) = tokio::sync::oneshot::channel();
+        let first = futures::stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 2_000_000]))]);
+        let stalled = futures::stream::once(async move {
+            let _ = started.send(());
+            std::future::pending().await
+        });
+        let body = Body::from_stream(futures::StreamExt::chain(first, stalled));
+        tokio::select! {
+            _ = app.upload(&org, &revision, "levels.csv", body) => panic!("it never ends"),
+            begun = waits => begun.expect("the second piece was asked for"),
+        }
+        for _ in 0..1_000 {
+            // The store tidies up on a blocking thread: let those before us finish.
+            tokio::task::spawn_blocking(|| ()).await.unwrap();
+        }
+        assert!(blobs(app).is_empty(), "{:?}", blobs(app));
+        assert!(files(app, &org, &revision).await.is_empty());
+    }
+
     async fn a_file_sent_again_replaces_the_first(app) {
         let org = app.provider().await;
         let id = app.draft(&org, &json!({})).await;
