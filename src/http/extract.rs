@@ -250,7 +250,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     }
 }
 
-/// The ETag of a versioned thing.
+/// The entity tag of a versioned thing.
 pub fn etag(version: i32) -> [(header::HeaderName, String); 1] {
     [(header::ETAG, format!("\"{version}\""))]
 }

@@ -382,7 +382,7 @@ on_both! {
     async fn no_secret_is_logged(app) {
         let log = &*LOG;
         let (email, password) = ("captured@example.org", "meadow violin thirteen");
-        app.post("/api/v1/accounts", &registration(email, password)).await.expect(201);
+        app.submit("/api/v1/accounts", &registration(email, password)).await.expect(201);
         let person = app.log_in(email, password).await;
         app.try_log_in(email, "meadow violin fourteen").await.expect(401);
         let next = app.refresh(&person.refresh).await.expect(200);

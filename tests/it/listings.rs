@@ -7,13 +7,13 @@ use torv::{
     error::Problem,
 };
 
-use crate::support::{Backend, Home, May, TestApp, listing_in, listing_with, on_both};
+use crate::support::{Answer, Backend, Home, May, Request, TestApp, TestOrg, listing_in, listing_with, on_both};
 use entity::{
     ids::ListingId,
     states::{ListingState, ProviderKind, Theme},
 };
 
-async fn patch(app: &TestApp, org: &crate::support::TestOrg, id: &str, change: &Value) -> crate::support::Answer {
+async fn patch(app: &TestApp, org: &TestOrg, id: &str, change: &Value) -> Answer {
     let path = format!("/api/v1/listings/{id}");
     let etag = app.as_org(org, "GET", &path).send().await.expect(200).header("etag").to_owned();
     app.as_org(org, "PATCH", &path).header("if-match", etag).json(change).send().await
@@ -174,7 +174,7 @@ on_both! {
         }
         let view = app.as_org(&friend, "GET", &paths[0]).send().await;
         assert!(view.json().get("audience_organizations").is_none(), "who else may see it is the owner's business");
-        let found = async |request: crate::support::Request| {
+        let found = async |request: Request| {
             let json = request.send().await.expect(200).json();
             (json["items"].as_array().unwrap().len(), json["facets"]["total"].as_i64().unwrap())
         };
@@ -293,17 +293,21 @@ async fn the_operator_looks_first(app: &TestApp) {
     app.as_org(&org, "GET", "/api/v1/listings-in-review").send().await.expect(403);
     app.post(&org, &format!("{path}/approve")).await.expect(403);
     patch(app, &org, &id, &json!({"place": "Ono"})).await.expect(409);
-    let return_it = app.as_org(&operator, "POST", &format!("{path}/return"));
+    it_goes_back_and_forth(app, &org, &operator, &path).await;
+}
+
+async fn it_goes_back_and_forth(app: &TestApp, org: &TestOrg, operator: &TestOrg, path: &str) {
+    let return_it = app.as_org(operator, "POST", &format!("{path}/return"));
     return_it.json(&json!({"note": "Which gauges?"})).send().await.expect(204);
-    let view = app.as_org(&org, "GET", &path).send().await.expect(200);
+    let view = app.as_org(org, "GET", path).send().await.expect(200);
     assert_eq!((view.str("/state"), view.str("/review_note")), ("draft".to_owned(), "Which gauges?".to_owned()));
-    app.as_org(&operator, "GET", &path).send().await.expect(404);
-    app.post(&operator, &format!("{path}/approve")).await.expect(404);
-    app.post(&org, &format!("{path}/publish")).await.expect(200);
-    app.post(&org, &format!("{path}/withdraw")).await.expect(200);
-    app.post(&org, &format!("{path}/publish")).await.expect(200);
-    app.post(&operator, &format!("{path}/approve")).await.expect(204);
-    let view = app.get(&path).await.expect(200).json();
+    app.as_org(operator, "GET", path).send().await.expect(404);
+    app.post(operator, &format!("{path}/approve")).await.expect(404);
+    app.post(org, &format!("{path}/publish")).await.expect(200);
+    app.post(org, &format!("{path}/withdraw")).await.expect(200);
+    app.post(org, &format!("{path}/publish")).await.expect(200);
+    app.post(operator, &format!("{path}/approve")).await.expect(204);
+    let view = app.get(path).await.expect(200).json();
     assert_eq!(view["state"], "published");
     assert!(view.get("review_note").is_none());
 }

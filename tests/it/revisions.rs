@@ -1,6 +1,7 @@
 //! Uploading, publishing and profiling files.
 
 use axum::body::{Body, Bytes};
+use sea_orm::EntityTrait as _;
 use serde_json::json;
 
 use crate::support::{TestApp, TestOrg, on_both};
@@ -17,6 +18,10 @@ fn blobs(app: &TestApp) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     walk(&app.home.path().join("files"), &mut found);
     found
+}
+
+fn file_rows() -> sea_orm::Select<entity::file::Entity> {
+    entity::file::Entity::find()
 }
 
 async fn files(app: &TestApp, org: &TestOrg, revision: &str) -> Vec<String> {
@@ -82,8 +87,7 @@ on_both! {
         let won = answers.iter().filter(|answer| answer.status == 200).count();
         assert_eq!(won, 1, "{:?}", answers.iter().map(|answer| answer.status).collect::<Vec<_>>());
         assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 409)));
-        let news = sea_orm::EntityTrait::find as fn() -> sea_orm::Select<entity::outbox::Entity>;
-        assert_eq!(news().all(app.app.db.read()).await.unwrap().len(), 1);
+        assert_eq!(entity::outbox::Entity::find().all(app.app.db.read()).await.unwrap().len(), 1);
     }
 
     async fn an_upload_that_races_the_publication_is_in_it_or_refused(app) {
@@ -128,6 +132,77 @@ on_both! {
         app.upload(&org, &revision, "levels.csv", body).await.expect(400);
         assert_eq!(std::fs::read(&blobs(app)[0]).unwrap(), CSV.as_bytes(), "the earlier file is still there, whole");
         assert_eq!(blobs(app).len(), 1);
+    }
+
+    async fn a_client_that_hangs_up_leaves_nothing(app) {
+        let org = app.provider().await;
+        let id = app.draft(&org, &json!({})).await;
+        let revision = app.open_revision(&org, &id).await;
+        let (started, waits) = tokio::sync::oneshot::channel();
+        let first = futures::stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 2_000_000]))]);
+        let stalled = futures::stream::once(async move {
+            let _ = started.send(());
+            std::future::pending().await
+        });
+        let body = Body::from_stream(futures::StreamExt::chain(first, stalled));
+        tokio::select! {
+            _ = app.upload(&org, &revision, "levels.csv", body) => panic!("it never ends"),
+            begun = waits => begun.expect("the second piece was asked for"),
+        }
+        for _ in 0..1_000 {
+            // The store tidies up on a blocking thread: let those before us finish.
+            tokio::task::spawn_blocking(|| ()).await.unwrap();
+        }
+        assert!(blobs(app).is_empty(), "{:?}", blobs(app));
+        assert!(files(app, &org, &revision).await.is_empty());
+    }
+
+    async fn a_failure_at_any_step_of_an_upload_leaves_no_row_without_its_bytes(app) {
+        let org = app.provider().await;
+        let id = app.draft(&org, &json!({})).await;
+        let revision = app.open_revision(&org, &id).await;
+        for step in 0.. {
+            app.app.db.faults().arm(step);
+            let answer = app.upload(&org, &revision, &format!("{step}.csv"), CSV).await;
+            let (steps, failed) = app.app.db.faults().disarm();
+            let rows = file_rows().all(app.app.db.read()).await.unwrap();
+            for row in &rows {
+                let bytes = std::fs::read(app.app.files.local_path(&row.blob_key)).unwrap();
+                assert_eq!(torv::base::digest::sha256_hex(&bytes), row.sha256, "failed at {steps:?}");
+            }
+            assert_eq!(blobs(app).len(), rows.len(), "failed at {steps:?}");
+            if !failed {
+                answer.expect(201);
+                break;
+            }
+            answer.expect(500);
+        }
+    }
+
+    async fn a_failure_at_any_step_of_a_publication_publishes_all_or_nothing(app) {
+        let org = app.provider().await;
+        for step in 0.. {
+            let id = app.draft(&org, &json!({})).await;
+            let revision = app.open_revision(&org, &id).await;
+            app.upload(&org, &revision, "a.csv", CSV).await.expect(201);
+            app.app.db.faults().arm(step);
+            let answer = app.post(&org, &format!("/api/v1/revisions/{revision}/publish")).await;
+            let (steps, failed) = app.app.db.faults().disarm();
+            let state = app.as_org(&org, "GET", &format!("/api/v1/revisions/{revision}")).send().await.str("/state");
+            let listing = app.as_org(&org, "GET", &format!("/api/v1/listings/{id}")).send().await.expect(200).json();
+            let is_offered = listing["current_revision"]["id"] == json!(revision);
+            let is_counted = listing["formats"] == json!(["csv"]);
+            assert_eq!((state == "published", is_counted), (is_offered, is_offered), "failed at {steps:?}");
+            app.run_jobs().await;
+            let profiled = file_rows().all(app.app.db.read()).await.unwrap().into_iter().find(|row| {
+                row.revision_id.to_string() == revision && row.profile_state != entity::states::ProfileState::Pending
+            });
+            assert_eq!(profiled.is_some(), is_offered, "failed at {steps:?}");
+            if !failed {
+                answer.expect(200);
+                break;
+            }
+        }
     }
 
     async fn a_file_sent_again_replaces_the_first(app) {
@@ -263,8 +338,7 @@ on_both! {
         let id = app.draft(&org, &json!({})).await;
         app.publish_data(&org, &id, "odd.json", "{\"a\": [1, ").await;
         app.run_jobs().await;
-        let file = sea_orm::EntityTrait::find as fn() -> sea_orm::Select<entity::file::Entity>;
-        let row = file().one(app.app.db.read()).await.unwrap().unwrap();
+        let row = file_rows().one(app.app.db.read()).await.unwrap().unwrap();
         assert_eq!(row.profile_state, entity::states::ProfileState::Unparsable);
         torv::catalog::revisions::profile_stored_file(&app.app, row.id).await.unwrap();
         let gone = entity::ids::FileId::at(app.clock.now());

@@ -113,71 +113,71 @@ fn everyone() -> Audience {
 
 /// Changes to a listing: what is absent stays, `null` empties what may be empty.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"tags": ["water", "gauges", "floods"], "place": null}))]
 pub struct ListingPatch {
     /// Replaces the title in all languages.
-    #[serde(deserialize_with = "not_null")]
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(nullable = false)]
     pub title: Option<LangText>,
     /// Replaces the summary in all languages.
-    #[serde(deserialize_with = "not_null")]
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(nullable = false)]
     pub summary: Option<LangText>,
     /// The subject area.
-    #[serde(deserialize_with = "not_null")]
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(nullable = false)]
     pub theme: Option<Theme>,
     /// Replaces all tags.
-    #[serde(deserialize_with = "not_null")]
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(nullable = false)]
     pub tags: Option<Vec<String>>,
     /// The place in words.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub place: Option<Option<String>>,
     /// West, south, east, north.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Vec<f64>>, min_items = 4, max_items = 4)]
     pub bbox: Option<Option<[f64; 4]>>,
     /// The first instant it tells about.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Timestamp>)]
     pub covers_from: Option<Option<Timestamp>>,
     /// The last instant it tells about.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Timestamp>)]
     pub covers_until: Option<Option<Timestamp>>,
     /// How often it is promised to be updated.
-    #[serde(deserialize_with = "not_null")]
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(nullable = false)]
     pub update_frequency: Option<UpdateFrequency>,
     /// Who answers questions.
-    #[serde(deserialize_with = "not_null")]
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(nullable = false)]
     pub contact: Option<Contact>,
     /// Replaces all use cases.
-    #[serde(deserialize_with = "not_null")]
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(nullable = false)]
     pub use_cases: Option<Vec<String>>,
     /// Whether it holds data about persons.
-    #[serde(deserialize_with = "not_null")]
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(nullable = false)]
     pub personal_data: Option<PersonalData>,
     /// Which personal data, and on what legal ground.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub personal_data_note: Option<Option<String>>,
     /// Who may see it.
-    #[serde(deserialize_with = "not_null")]
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(nullable = false)]
     pub audience: Option<Audience>,
     /// Replaces all named organisations.
-    #[serde(deserialize_with = "not_null")]
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(nullable = false)]
     pub audience_organizations: Option<Vec<OrgId>>,
     /// Within how many days enquiries are answered.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 30)]
     pub answer_within_days: Option<Option<i32>>,
 }

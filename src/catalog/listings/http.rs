@@ -16,9 +16,9 @@ use super::{
     extras,
     fields::{ListingIn, ListingPatch},
     model::Step,
-    query::{OwnQuery, REPEATABLE, SearchQuery},
+    query::{OwnQuery, REPEATABLE, SearchQuery, Sort, cursor_in},
     search, service, store,
-    view::{CataloguePage, Eye, ListingCard, ListingView},
+    view::{CataloguePage, Eye, ListingCard, ListingView, card_example},
 };
 use crate::{
     auth::actor::{Acting, CanEdit, CanRead, Operating, Visitor},
@@ -26,7 +26,7 @@ use crate::{
     error::{Check, Error, Result},
     http::{
         Id, IfMatch, Json, PageQuery, Query,
-        extract::{etag, page_cursor, page_limit},
+        extract::{etag, page_limit},
     },
     limits,
     state::AppState,
@@ -247,7 +247,8 @@ async fn return_listing(
 #[utoipa::path(
     get, path = "/organizations/{id}/listings", tag = "catalogue", security(("bearer" = [])),
     params(("id" = OrgId, Path, description = "Your organisation"), OwnQuery),
-    responses((status = 200, description = "A page of listings", body = Page<ListingCard>))
+    responses((status = 200, description = "A page of listings", body = Page<ListingCard>,
+        example = json!({"items": [card_example("draft")]})))
 )]
 async fn list_own_listings(
     State(app): State<AppState>,
@@ -259,7 +260,7 @@ async fn list_own_listings(
         return Err(Error::not_found("organisation"));
     }
     let (state, limit) = (query.state()?, page_limit(query.limit)?);
-    let after = page_cursor(query.cursor.as_deref())?;
+    let after = cursor_in(Sort::Updated, query.cursor.as_deref())?;
     let page = search::find_own_page(app.db.read(), id, state, after, limit).await?;
     cards(&app, page).await.map(Json)
 }
@@ -267,14 +268,15 @@ async fn list_own_listings(
 /// Lists what waits for review, newest change first. For the operator.
 #[utoipa::path(
     get, path = "/listings-in-review", tag = "catalogue", security(("bearer" = [])), params(PageQuery),
-    responses((status = 200, description = "A page of listings", body = Page<ListingCard>))
+    responses((status = 200, description = "A page of listings", body = Page<ListingCard>,
+        example = json!({"items": [card_example("in_review")]})))
 )]
 async fn list_listings_in_review(
     State(app): State<AppState>,
     _: Operating<CanEdit>,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<ListingCard>>> {
-    let after = page_cursor(query.cursor.as_deref())?;
+    let after = cursor_in(Sort::Updated, query.cursor.as_deref())?;
     let page = search::find_in_review_page(app.db.read(), after, query.limit()?).await?;
     cards(&app, page).await.map(Json)
 }

@@ -118,6 +118,18 @@ pub(super) struct Cursor {
     pub id: ListingId,
 }
 
+/// Reads the cursor of a list in this order, if there is one.
+///
+/// # Errors
+/// [`Problem::Invalid`](crate::error::Problem::Invalid) for one that this list did not return in this order.
+pub(super) fn cursor_in(sort: Sort, text: Option<&str>) -> Result<Option<Cursor>> {
+    let after: Option<Cursor> = page_cursor(text)?;
+    if after.is_some_and(|after| after.sort != sort) {
+        return Err(Error::invalid("cursor", "This cursor belongs to another order. Start without a cursor."));
+    }
+    Ok(after)
+}
+
 /// Which listings are asked for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Filter {
@@ -188,10 +200,7 @@ impl SearchQuery {
             updated_since: self.updated_since(&mut check),
         };
         check.done()?;
-        let after: Option<Cursor> = page_cursor(self.cursor.as_deref())?;
-        if after.is_some_and(|after| after.sort != sort) {
-            return Err(Error::invalid("cursor", "This cursor belongs to another order. Start without a cursor."));
-        }
+        let after = cursor_in(sort, self.cursor.as_deref())?;
         Ok(Search { filter, sort, after, limit: page_limit(self.limit)? })
     }
 

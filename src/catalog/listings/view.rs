@@ -19,6 +19,21 @@ use crate::{
     error::Result,
 };
 
+/// A card for the API's documentation.
+pub(super) fn card_example(state: &str) -> serde_json::Value {
+    serde_json::json!({
+        "id": "lst_019352f0a1b27c3d8e4f5061728394a5", "kind": "dataset", "state": state,
+        "provider": {"id": "org_019352f0a1b27c3d8e4f5061728394a5", "slug": "fukui", "name": "Fukui Prefecture",
+                     "kind": "public_sector"},
+        "title": {"en": "River levels in Fukui", "ja": "福井県の河川水位"},
+        "summary": {"en": "Water level every ten minutes at 41 gauges."},
+        "theme": "environment", "tags": ["water", "gauges"], "place": "Fukui", "bbox": [135.4, 35.3, 136.9, 36.3],
+        "update_frequency": "hourly", "personal_data": "none", "audience": "public", "formats": ["csv"],
+        "licences": ["CC-BY-4.0"], "has_free_offer": true, "has_paid_offer": false, "prices_from": [],
+        "updated_at": "2026-11-21T10:00:00Z"
+    })
+}
+
 /// Who provides a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
@@ -37,6 +52,7 @@ pub struct ProviderView {
 
 /// A listing in a list.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(example = json!(card_example("published")))]
 pub struct ListingCard {
     /// Its id.
     pub id: ListingId,
@@ -197,16 +213,7 @@ pub struct FacetsView {
 /// One page of the catalogue.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
-    "items": [{
-        "id": "lst_019352f0a1b27c3d8e4f5061728394a5", "kind": "dataset", "state": "published",
-        "provider": {"id": "org_019352f0a1b27c3d8e4f5061728394a5", "slug": "fukui", "name": "Fukui Prefecture",
-                     "kind": "public_sector"},
-        "title": {"en": "River levels in Fukui"}, "summary": {"en": "Water level every ten minutes."},
-        "theme": "environment", "tags": ["water"], "update_frequency": "hourly", "personal_data": "none",
-        "audience": "public", "formats": ["csv"], "licences": ["CC-BY-4.0"], "has_free_offer": true,
-        "has_paid_offer": false, "prices_from": [], "updated_at": "2026-11-21T10:00:00Z",
-        "published_at": "2026-11-21T10:00:00Z"
-    }],
+    "items": [card_example("published")],
     "facets": {"total": 1, "free": 1, "paid": 0, "theme": [{"value": "environment", "count": 1}],
                "tag": [{"value": "water", "count": 1}], "licence": [{"value": "CC-BY-4.0", "count": 1}],
                "format": [{"value": "csv", "count": 1}],

@@ -54,11 +54,21 @@ struct RevisionIn {
     note: String,
 }
 
+/// The bytes of a file, as they are.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary, example = "station,level\nAsuwa,1.25\n")]
+#[expect(dead_code, reason = "names the schema of a body that is streamed, never built")]
+struct FileBody(Vec<u8>);
+
 /// Lists the revisions of a listing, newest first; the open one for its owner only.
 #[utoipa::path(
     get, path = "/listings/{id}/revisions", tag = "catalogue", security((), ("bearer" = [])),
     params(("id" = ListingId, Path, description = "The listing"), PageQuery),
-    responses((status = 200, description = "A page of revisions", body = Page<RevisionView>))
+    responses((status = 200, description = "A page of revisions", body = Page<RevisionView>, example = json!({"items": [{
+        "id": "rev_019352f0a1b27c3d8e4f5061728394a5", "listing_id": "lst_019352f0a1b27c3d8e4f5061728394a5",
+        "number": 1, "state": "published", "note": "First six days.", "created_at": "2026-11-21T10:00:00Z",
+        "published_at": "2026-11-21T10:05:00Z", "file_count": 1, "size_bytes": 4096
+    }]})))
 )]
 async fn list_revisions(
     State(app): State<AppState>,
@@ -153,7 +163,7 @@ async fn publish_revision(
 /// kept as they are and never unpacked.
 #[utoipa::path(
     put, path = "/revisions/{id}/files/{name}", tag = "catalogue", security(("bearer" = [])),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The bytes of the file"),
+    request_body(content = FileBody, content_type = "application/octet-stream", description = "The bytes of the file"),
     params(
         ("id" = RevisionId, Path, description = "The open revision"),
         ("name" = String, Path, description = "The file's name, percent-encoded; its ending tells the format",

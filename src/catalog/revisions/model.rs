@@ -67,7 +67,7 @@ const fn format(extension: &'static str, format: &'static str, media_type: &'sta
 
 /// Longer extensions come before the shorter ones they end in. Nothing that a browser would run is taken.
 ///
-/// Source: the IANA media type registry; Apache Parquet and GTFS pages for the types registered or used there.
+/// Source: the IANA media type registry; common use for JSON Lines, GPX and Protocol Buffers, which it does not hold.
 static FORMATS: &[FileFormat] = &[
     format("gtfs.zip", "gtfs", "application/zip"),
     format("csv", "csv", "text/csv"),
@@ -76,7 +76,7 @@ static FORMATS: &[FileFormat] = &[
     format("txt", "txt", "text/plain"),
     format("md", "markdown", "text/markdown"),
     format("json", "json", "application/json"),
-    format("jsonl", "jsonl", "application/jsonl"),
+    format("jsonl", "jsonl", "application/x-ndjson"),
     format("ndjson", "jsonl", "application/x-ndjson"),
     format("geojson", "geojson", "application/geo+json"),
     format("geojsonl", "geojsonl", "application/geo+json-seq"),

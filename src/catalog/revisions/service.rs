@@ -116,7 +116,7 @@ async fn keep_file(
     new: NewFile,
     now: OffsetDateTime,
 ) -> Result<(FileRow, bool)> {
-    let blob_key = new.blob_key.clone();
+    let (file_id, blob_key) = (new.id, new.blob_key.clone());
     let written = app
         .db
         .write("catalog.put_file", move |tx| {
@@ -146,7 +146,10 @@ async fn keep_file(
             Ok((row, was_there))
         }
         Err(error) => {
-            remove_blobs(app, [blob_key]).await;
+            // The answer to a commit can be lost: only a blob that has no row for certain is removed.
+            if matches!(store::find_file(app.db.read(), file_id).await, Ok(None)) {
+                remove_blobs(app, [blob_key]).await;
+            }
             Err(error)
         }
     }

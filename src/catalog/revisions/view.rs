@@ -45,6 +45,17 @@ pub struct RevisionView {
 
 /// A revision with its files.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "id": "rev_019352f0a1b27c3d8e4f5061728394a5", "listing_id": "lst_019352f0a1b27c3d8e4f5061728394a5", "number": 1,
+    "state": "open", "note": "First six days.", "created_at": "2026-11-21T10:00:00Z", "file_count": 1,
+    "size_bytes": 4096,
+    "files": [{
+        "id": "fil_019352f0a1b27c3d8e4f5061728394a5", "name": "levels.csv", "media_type": "text/csv", "format": "csv",
+        "size_bytes": 4096, "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "created_at": "2026-11-21T10:01:00Z", "profile_state": "pending",
+        "profile_url": "/api/v1/files/fil_019352f0a1b27c3d8e4f5061728394a5/profile"
+    }]
+}))]
 pub struct RevisionDetail {
     /// The revision.
     #[serde(flatten)]
