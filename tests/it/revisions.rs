@@ -333,6 +333,36 @@ on_both! {
         assert!(!seen.contains("Asuwa") && seen.contains("1.25"), "{seen}");
     }
 
+    async fn a_new_file_shows_no_more_than_the_last_of_its_name(app) {
+        let org = app.provider().await;
+        let id = app.published(&org, &json!({})).await;
+        let first = app.get(&format!("/api/v1/listings/{id}")).await.expect(200).str("/current_revision/id");
+        let file = app.get(&format!("/api/v1/revisions/{first}")).await.expect(200).str("/files/0/id");
+        let policy = app.as_org(&org, "PUT", &format!("/api/v1/files/{file}/sample-policy"));
+        policy.json(&json!({"show": "columns", "value": ["level"]})).send().await.expect(200);
+        app.advance(time::Duration::seconds(1));
+        let second = app.open_revision(&org, &id).await;
+        app.upload(&org, &second, "levels.csv", CSV).await.expect(201);
+        app.advance(time::Duration::seconds(1));
+        let file = app.upload(&org, &second, "levels.csv", CSV).await.expect(200).str("/id");
+        app.post(&org, &format!("/api/v1/revisions/{second}/publish")).await.expect(200);
+        app.run_jobs().await;
+        let seen = app.get(&format!("/api/v1/files/{file}/profile")).await.expect(200).text();
+        assert!(!seen.contains("Asuwa") && seen.contains("1.25"), "{seen}");
+    }
+
+    async fn personal_data_is_not_sampled_for_others(app) {
+        let org = app.provider().await;
+        let declared = json!({"personal_data": "contains", "personal_data_note": "Names of stewards, by consent."});
+        app.published(&org, &declared).await;
+        app.run_jobs().await;
+        let file = file_rows().one(app.app.db.read()).await.unwrap().unwrap().id;
+        let path = format!("/api/v1/files/{file}/profile");
+        let seen = app.get(&path).await.expect(200);
+        assert!(seen.str("/state") == "ready" && !seen.text().contains("Asuwa"), "{}", seen.text());
+        assert!(app.as_org(&org, "GET", &path).send().await.expect(200).text().contains("Asuwa"));
+    }
+
     async fn the_job_is_repeatable_and_outlives_a_deleted_file(app) {
         let org = app.provider().await;
         let id = app.draft(&org, &json!({})).await;

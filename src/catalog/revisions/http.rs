@@ -7,9 +7,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use entity::{
-    file,
     ids::{FileId, ListingId, OrgId, RevisionId},
-    revision,
+    listing, revision,
     states::RevisionState,
 };
 use serde::Deserialize;
@@ -212,6 +211,8 @@ async fn delete_file(
 }
 
 /// Shows what is known of the content of a file: schema, counts, extremes, and the rows its owner shows.
+///
+/// Of personal data nobody else sees a row, unless the owner chose columns or wrote rows to show.
 #[utoipa::path(
     get, path = "/files/{id}/profile", tag = "catalogue", security((), ("bearer" = [])),
     params(("id" = FileId, Path, description = "The file")),
@@ -222,11 +223,12 @@ async fn get_file_profile(
     visitor: Visitor,
     Id(id): Id<FileId>,
 ) -> Result<Json<FileProfileView>> {
-    let (row, is_owner) = find_visible_file(&app, id, visitor.org_id()).await?;
-    FileProfileView::of(row, is_owner).map(Json)
+    show_profile(&app, id, visitor.org_id()).await
 }
 
 /// Sets what others see of the content of a file before they have it.
+///
+/// A later file of the same name shows no more than this one.
 #[utoipa::path(
     put, path = "/files/{id}/sample-policy", tag = "catalogue", security(("bearer" = [])), request_body = SamplePolicy,
     params(("id" = FileId, Path, description = "The file")),
@@ -240,8 +242,7 @@ async fn set_sample_policy(
 ) -> Result<Json<FileProfileView>> {
     let owner = actor.org_id();
     service::set_sample_policy(&app, actor, id, policy).await?;
-    let (row, is_owner) = find_visible_file(&app, id, Some(owner)).await?;
-    FileProfileView::of(row, is_owner).map(Json)
+    show_profile(&app, id, Some(owner)).await
 }
 
 async fn show(app: &AppState, id: RevisionId, viewer: Option<OrgId>) -> Result<Json<RevisionDetail>> {
@@ -250,25 +251,26 @@ async fn show(app: &AppState, id: RevisionId, viewer: Option<OrgId>) -> Result<J
     Ok(Json(RevisionDetail { revision: revision.into(), files: files.into_iter().map(FileView::from).collect() }))
 }
 
-/// Finds a revision of a listing that `viewer` may see, and tells whether it is theirs; open ones are for owners.
+/// Finds a revision that `viewer` may see, with its listing; open ones are for owners.
 async fn find_visible_revision(
     app: &AppState,
     id: RevisionId,
     viewer: Option<OrgId>,
-) -> Result<(revision::Model, bool)> {
+) -> Result<(revision::Model, listing::Model)> {
     let unknown = || Error::not_found("revision");
     let row = store::find_unscoped(app.db.read(), id).await?.ok_or_else(unknown)?;
     let listing =
         listings::find_visible(app.db.read(), row.listing_id, viewer).await.map_err(unknown_is("revision"))?;
-    let is_owner = viewer == Some(listing.organization_id);
-    if is_owner || row.state == RevisionState::Published { Ok((row, is_owner)) } else { Err(unknown()) }
+    let may_see = row.state == RevisionState::Published || viewer == Some(listing.organization_id);
+    if may_see { Ok((row, listing)) } else { Err(unknown()) }
 }
 
-async fn find_visible_file(app: &AppState, id: FileId, viewer: Option<OrgId>) -> Result<(file::Model, bool)> {
+async fn show_profile(app: &AppState, id: FileId, viewer: Option<OrgId>) -> Result<Json<FileProfileView>> {
     let row = store::find_file(app.db.read(), id).await?.ok_or_else(|| Error::not_found("file"))?;
     let found = find_visible_revision(app, row.revision_id, viewer).await;
-    let (_, is_owner) = found.map_err(unknown_is("file"))?;
-    Ok((row, is_owner))
+    let (_, listing) = found.map_err(unknown_is("file"))?;
+    let is_owner = viewer == Some(listing.organization_id);
+    FileProfileView::of(row, listing.personal_data, is_owner).map(Json)
 }
 
 /// Says "not found" of what was asked for, rather than of what it belongs to.

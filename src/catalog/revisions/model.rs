@@ -2,7 +2,7 @@
 
 use entity::{
     file, revision,
-    states::{ListingState, RevisionState},
+    states::{ListingState, PersonalData, RevisionState},
 };
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -237,6 +237,14 @@ pub(super) fn require_good_policy(policy: &SamplePolicy, row: &file::Model) -> R
     check.done()
 }
 
+/// What others are shown: personal data is never sampled whole, only in the columns or rows its owner chose.
+pub(super) fn shown_policy(policy: SamplePolicy, personal_data: PersonalData) -> SamplePolicy {
+    match policy {
+        SamplePolicy::Full if personal_data != PersonalData::None => SamplePolicy::None,
+        chosen => chosen,
+    }
+}
+
 fn has_nul(value: &serde_json::Value) -> bool {
     use serde_json::Value;
     match value {
@@ -330,6 +338,16 @@ mod tests {
         assert!(require_intact(1, empty, Some(empty)).is_ok());
         assert!(require_intact(0, empty, None).is_err());
         assert!(sha256_of_hex("abc").is_err());
+    }
+
+    #[test]
+    fn personal_data_is_never_sampled_whole() {
+        for declared in [PersonalData::Pseudonymised, PersonalData::Contains] {
+            assert_eq!(shown_policy(SamplePolicy::Full, declared), SamplePolicy::None);
+            let chosen = SamplePolicy::Columns(vec!["year".to_owned()]);
+            assert_eq!(shown_policy(chosen.clone(), declared), chosen);
+        }
+        assert_eq!(shown_policy(SamplePolicy::Full, PersonalData::None), SamplePolicy::Full);
     }
 
     #[test]

@@ -122,7 +122,7 @@ async fn keep_file(
         .write("catalog.put_file", move |tx| {
             let (actor, new) = (actor.clone(), new.clone());
             async move {
-                lock_open(&tx, actor.org_id(), id).await?;
+                let (_, revision) = lock_open(&tx, actor.org_id(), id).await?;
                 let size_bytes = new.stored.size_bytes;
                 if size_bytes > room_for(&sizes(&store::files(tx.conn(), id).await?), &new.name)? {
                     return Err(Error::new(Problem::TooLarge, "The revision is full: other files came first."));
@@ -130,7 +130,7 @@ async fn keep_file(
                 let detail =
                     json!({"file_id": new.id, "name": new.name, "size_bytes": size_bytes, "sha256": new.stored.sha256});
                 let name = new.name.clone();
-                let replaced = store::put_file(&tx, id, new, Timestamp(now)).await?;
+                let replaced = store::put_file(&tx, &revision, new, Timestamp(now)).await?;
                 store::recount(&tx, id).await?;
                 audit::record(&tx, &actor, "revision.put_file", id, detail, now).await?;
                 let row = store::files(tx.conn(), id).await?.into_iter().find(|file| file.name == name);

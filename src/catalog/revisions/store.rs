@@ -16,6 +16,7 @@ use sea_orm::{
 use super::model::{FileFormat, RevisionError};
 use crate::{
     base::page::Page,
+    catalog::profile::SamplePolicy,
     db::Tx,
     delivery::Stored,
     error::{Error, Result},
@@ -151,8 +152,19 @@ pub(super) async fn delete(tx: &Tx, id: RevisionId) -> Result<Vec<String>> {
     Ok(files.into_iter().map(|file| file.blob_key).collect())
 }
 
-/// Writes down a file of an open revision, in place of the one of the same name; returns that one.
-pub(super) async fn put_file(tx: &Tx, revision: RevisionId, new: NewFile, now: Timestamp) -> Result<Option<FileRow>> {
+/// Writes down a file of an open revision, in place of the one of the same name; returns that one. What is shown of
+/// it is what was shown of the last file of this name in the listing.
+pub(super) async fn put_file(
+    tx: &Tx,
+    revision: &revision::Model,
+    new: NewFile,
+    now: Timestamp,
+) -> Result<Option<FileRow>> {
+    let sample_policy = match last_policy(tx, revision.listing_id, &new.name).await? {
+        Some(policy) => policy,
+        None => serde_json::to_value(SamplePolicy::default())?,
+    };
+    let revision = revision.id;
     let replaced = delete_file(tx, revision, &new.name).await?;
     let row = file::ActiveModel {
         id: Set(new.id),
@@ -167,10 +179,29 @@ pub(super) async fn put_file(tx: &Tx, revision: RevisionId, new: NewFile, now: T
         profile_state: Set(ProfileState::Pending),
         profile: Set(None),
         profile_error: Set(None),
-        sample_policy: Set(serde_json::to_value(crate::catalog::profile::SamplePolicy::Full)?),
+        sample_policy: Set(sample_policy),
     };
     file::Entity::insert(row).exec_without_returning(tx.conn()).await?;
     Ok(replaced)
+}
+
+/// What the owner chose to show of the last file of this name, so that a new one shows no more than that.
+async fn last_policy(tx: &Tx, listing: ListingId, name: &str) -> Result<Option<serde_json::Value>> {
+    let revisions = Query::select()
+        .column(revision::Column::Id)
+        .from(revision::Entity)
+        .and_where(revision::Column::ListingId.eq(listing))
+        .to_owned();
+    Ok(file::Entity::find()
+        .select_only()
+        .column(file::Column::SamplePolicy)
+        .filter(file::Column::RevisionId.in_subquery(revisions))
+        .filter(file::Column::Name.eq(name))
+        .order_by_desc(file::Column::CreatedAt)
+        .order_by_desc(file::Column::Id)
+        .into_tuple()
+        .one(tx.conn())
+        .await?)
 }
 
 /// Deletes a file of an open revision by its name; returns it.

@@ -4,11 +4,11 @@ use entity::{
     Timestamp, file,
     ids::{FileId, ListingId, RevisionId},
     revision,
-    states::{ProfileState, RevisionState},
+    states::{PersonalData, ProfileState, RevisionState},
 };
 use serde::Serialize;
 
-use super::store::FileRow;
+use super::{model::shown_policy, store::FileRow};
 use crate::{
     catalog::profile::{Profile, SamplePolicy, visible_profile},
     error::Result,
@@ -151,10 +151,14 @@ impl From<FileRow> for FileView {
 
 impl FileProfileView {
     /// Shows the profile of `row`: whole to its owner, else what the owner lets be seen.
-    pub(super) fn of(row: file::Model, is_owner: bool) -> Result<Self> {
+    pub(super) fn of(row: file::Model, personal_data: PersonalData, is_owner: bool) -> Result<Self> {
         let policy: SamplePolicy = serde_json::from_value(row.sample_policy)?;
         let profile: Option<Profile> = row.profile.map(serde_json::from_value).transpose()?;
-        let shown = if is_owner { profile } else { profile.map(|profile| visible_profile(&profile, &policy)) };
+        let shown = if is_owner {
+            profile
+        } else {
+            profile.map(|profile| visible_profile(&profile, &shown_policy(policy.clone(), personal_data)))
+        };
         Ok(Self {
             file_id: row.id,
             name: row.name,
