@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     base::Clock,
     bootstrap,
-    config::{self, Loaded},
+    config::{self, Loaded, Secret},
     db,
     error::{Error, Result},
+    people::organizations,
     router, serve, telemetry,
 };
 
@@ -58,6 +59,30 @@ enum Command {
     Openapi,
     /// Print each setting and where it came from; secrets are masked.
     Config,
+    /// Make what only the operator of the machine may make.
+    Operator {
+        #[command(subcommand)]
+        action: OperatorAction,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum OperatorAction {
+    /// Found an organisation that operates the exchange, with its first owner.
+    Create {
+        /// Mail address to log in with.
+        #[arg(long)]
+        email: String,
+        /// The person's name.
+        #[arg(long, default_value = "Operator")]
+        name: String,
+        /// The organisation's name.
+        #[arg(long)]
+        organization: String,
+        /// File that holds the password; without it, one line is read from the input.
+        #[arg(long)]
+        password_file: Option<PathBuf>,
+    },
 }
 
 /// How an exported ledger is written.
@@ -88,6 +113,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Openapi => print(&openapi_text()?)?,
         Command::Config => print(&config_text(&load(&cli.place)?)?)?,
         Command::Migrate { down } => migrate(&load(&cli.place)?, down).await?,
+        Command::Operator { action } => create_operator(load(&cli.place)?, action).await?,
         Command::Serve { listen } => serve_until_stopped(load(&cli.place)?, listen).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -134,6 +160,30 @@ async fn migrate(loaded: &Loaded, down: Option<u32>) -> Result<()> {
 
 fn create_dir(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(|error| Error::internal(format!("{}: {error}", path.display())))
+}
+
+async fn create_operator(loaded: Loaded, action: OperatorAction) -> Result<()> {
+    let OperatorAction::Create { email, name, organization, password_file } = action;
+    let password = read_password(password_file.as_deref())?;
+    let built = bootstrap::build(loaded.config, Clock::system()).await?;
+    let made = organizations::create_operator(&built.app, &email, &name, &password, &organization).await;
+    let (account, organization) = made.map_err(|error| Error::internal(error.to_string()))?;
+    print(&format!("{organization} operates this exchange; {account} logs in as {email}.\n"))
+}
+
+fn read_password(file: Option<&Path>) -> Result<Secret> {
+    let mut text = String::new();
+    match file {
+        Some(path) => {
+            text = std::fs::read_to_string(path)
+                .map_err(|error| Error::internal(format!("{}: {error}", path.display())))?;
+        }
+        None => {
+            let _ = write!(std::io::stderr(), "Password: ");
+            std::io::stdin().read_line(&mut text).map_err(Error::internal)?;
+        }
+    }
+    Ok(Secret::from(text.trim_end_matches(['\n', '\r'])))
 }
 
 async fn serve_until_stopped(loaded: Loaded, listen: Option<String>) -> Result<()> {
