@@ -15,6 +15,7 @@ pub mod limits;
 pub mod people;
 pub mod ports;
 pub mod router;
+pub mod settlement;
 pub mod state;
 pub mod terms;
 

@@ -12,6 +12,7 @@ use crate::{
         middleware::{around, fallback, panicked, security_headers},
         openapi::{ApiDoc, complete},
     },
+    settlement,
     state::AppState,
 };
 
@@ -25,7 +26,7 @@ fn operations() -> OpenApiRouter<AppState> {
 
 /// One line per feature.
 fn features() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().merge(settlement::routes())
 }
 
 /// The OpenAPI document; needs no state.

@@ -8,6 +8,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::queue;
 use crate::{
     error::{Error, Result},
+    ledger::seal,
+    settlement::{holds, payouts, processor},
     state::AppState,
 };
 
@@ -92,6 +94,12 @@ async fn dispatch(_app: &AppState, row: &job::Model) -> Result<()> {
 }
 
 /// Everything that looks for what is due; each tells how much it did.
-async fn sweep(_app: &AppState) -> Vec<(&'static str, Result<usize>)> {
-    vec![]
+async fn sweep(app: &AppState) -> Vec<(&'static str, Result<usize>)> {
+    vec![
+        ("settlement.import_transactions", processor::import_transactions(app).await),
+        ("settlement.book_available_funds", processor::book_available_funds(app).await),
+        ("settlement.end_holds", holds::end_holds(app).await),
+        ("settlement.submit_payouts", payouts::submit_payouts(app).await),
+        ("ledger.seal_new_entries", seal::seal_new_entries(app).await),
+    ]
 }
