@@ -4,13 +4,14 @@
 mod actors;
 mod answer;
 mod database;
+pub mod sales;
 
 use std::sync::Arc;
 
 pub use actors::{May, TestOrg};
 pub use answer::{Answer, Request};
 use axum::Router;
-pub use database::Backend;
+pub use database::{Backend, Home};
 use time::{Duration, macros::datetime};
 use torv::{AppState, adapters::sandbox::Sandbox, base::Clock, bootstrap, config::Config};
 
