@@ -14,10 +14,15 @@ use crate::{
     base::Clock,
     bootstrap,
     config::{self, Loaded, Secret},
-    db,
+    db, demo,
     error::{Error, Result},
     people::organizations,
-    router, serve, telemetry,
+    router, serve,
+    settlement::{
+        self,
+        exports::{self, Format},
+    },
+    telemetry,
 };
 
 /// An open city data exchange.
@@ -49,6 +54,21 @@ enum Command {
         #[arg(long)]
         listen: Option<String>,
     },
+    /// Build a square of 157 listings from real data, walk the whole job over it, and serve on.
+    Demo {
+        /// Address to listen on instead of the configured one.
+        #[arg(long)]
+        listen: Option<String>,
+        /// Write a JSON hand-over for scripts: addresses, log-ins, and the ids of each step.
+        #[arg(long)]
+        manifest: Option<PathBuf>,
+        /// Stop after the walk.
+        #[arg(long)]
+        exit: bool,
+        /// Folder with `square.json` and its data.
+        #[arg(long)]
+        square: Option<PathBuf>,
+    },
     /// Bring the database to the newest schema.
     Migrate {
         /// Undo this many migrations instead.
@@ -59,6 +79,13 @@ enum Command {
     Openapi,
     /// Print each setting and where it came from; secrets are masked.
     Config,
+    /// Re-check every promise of the books from the rows themselves; exits with 1 on a violation.
+    Verify,
+    /// Write the books for other programs.
+    Export {
+        #[command(subcommand)]
+        what: ExportWhat,
+    },
     /// Make what only the operator of the machine may make.
     Operator {
         #[command(subcommand)]
@@ -85,15 +112,35 @@ enum OperatorAction {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum ExportWhat {
+    /// The whole ledger, to the output.
+    Ledger {
+        /// For which program.
+        #[arg(long, value_enum)]
+        format: LedgerFormat,
+    },
+}
+
 /// How an exported ledger is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LedgerFormat {
+enum LedgerFormat {
     /// For hledger.
     Hledger,
     /// For beancount.
     Beancount,
     /// One line per posting.
     Csv,
+}
+
+impl From<LedgerFormat> for Format {
+    fn from(format: LedgerFormat) -> Self {
+        match format {
+            LedgerFormat::Hledger => Self::Hledger,
+            LedgerFormat::Beancount => Self::Beancount,
+            LedgerFormat::Csv => Self::Csv,
+        }
+    }
 }
 
 /// Runs a command; failures are told in one line on the error stream.
@@ -113,6 +160,13 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Openapi => print(&openapi_text()?)?,
         Command::Config => print(&config_text(&load(&cli.place)?)?)?,
         Command::Migrate { down } => migrate(&load(&cli.place)?, down).await?,
+        Command::Demo { listen, manifest, exit, square } => {
+            let loaded = load(&cli.place)?;
+            quiet_logs(&loaded)?;
+            demo::run(loaded.config, demo::Options { listen, manifest, exit, square }).await?;
+        }
+        Command::Verify => return verify(load(&cli.place)?).await,
+        Command::Export { what: ExportWhat::Ledger { format } } => export(load(&cli.place)?, format).await?,
         Command::Operator { action } => create_operator(load(&cli.place)?, action).await?,
         Command::Serve { listen } => serve_until_stopped(load(&cli.place)?, listen).await?,
     }
@@ -160,6 +214,38 @@ async fn migrate(loaded: &Loaded, down: Option<u32>) -> Result<()> {
 
 fn create_dir(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(|error| Error::internal(format!("{}: {error}", path.display())))
+}
+
+/// The demo tells its story on the output; its log keeps to what went wrong.
+fn quiet_logs(loaded: &Loaded) -> Result<()> {
+    let chosen = loaded.origins.get("log.filter").is_some_and(|origin| origin != "default");
+    let filter = if chosen { loaded.config.log.filter.clone() } else { "warn".to_owned() };
+    telemetry::start_logs(&config::Log { filter, ..loaded.config.log.clone() })
+}
+
+async fn verify(loaded: Loaded) -> Result<ExitCode> {
+    let built = bootstrap::build(loaded.config, Clock::system()).await?;
+    let bar = indicatif::ProgressBar::new_spinner();
+    let report =
+        settlement::verify::verify_all(&built.app, |what, rows| bar.set_message(format!("{rows} {what}"))).await?;
+    bar.finish_and_clear();
+    for violation in report.all_violations() {
+        print(&format!("VIOLATION {violation}\n"))?;
+    }
+    print(&format!("{report}\n"))?;
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn export(loaded: Loaded, format: LedgerFormat) -> Result<()> {
+    let built = bootstrap::build(loaded.config, Clock::system()).await?;
+    let bar = indicatif::ProgressBar::new_spinner();
+    let mut sink = std::io::BufWriter::new(std::io::stdout());
+    exports::export_ledger(&built.app, format.into(), &mut sink, |entries| {
+        bar.set_message(format!("{entries} entries"))
+    })
+    .await?;
+    bar.finish_and_clear();
+    Ok(())
 }
 
 async fn create_operator(loaded: Loaded, action: OperatorAction) -> Result<()> {

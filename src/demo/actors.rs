@@ -34,7 +34,8 @@ pub(super) async fn enrol(app: &AppState, client: &Client, square: &Square) -> R
     let mut actors = Actors::new();
     let password = password("operator");
     let secret = Secret::from(password.as_str());
-    let made = organizations::create_operator(app, OPERATOR_EMAIL, "Olga Operator", &secret, "The square's operator (demo)");
+    let made =
+        organizations::create_operator(app, OPERATOR_EMAIL, "Olga Operator", &secret, "The square's operator (demo)");
     let (_, organization) = made.await?;
     let operator = Actor {
         role: "operator",

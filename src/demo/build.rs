@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     actors::Actors,
-    client::Client,
+    client::{self, Client},
     narrate,
     square::{Listing, Offer, Square},
 };
@@ -54,7 +54,7 @@ pub(super) async fn build(client: &Client, square: &Square, actors: &Actors) -> 
     let bar = narrate::bar("listings", square.listings.len() - 1);
     let counts = Arc::new(Counts::default());
     let listings = square.listings.iter().enumerate().filter(|(at, _)| *at != left).map(|(_, listing)| listing);
-    stream::iter(listings.map(|listing| {
+    let made = stream::iter(listings.map(|listing| {
         let (counts, bar) = (counts.clone(), bar.clone());
         async move {
             let made = list(client, square, actors, listing).await?;
@@ -64,13 +64,16 @@ pub(super) async fn build(client: &Client, square: &Square, actors: &Actors) -> 
             let bytes = made.files.iter().filter_map(|file| file["size_bytes"].as_u64()).sum();
             counts.bytes.fetch_add(bytes, Ordering::Relaxed);
             bar.inc(1);
-            Ok::<_, Error>(())
+            Ok::<_, Error>(
+                made.files.iter().filter_map(|file| file["id"].as_str().map(ToOwned::to_owned)).collect::<Vec<_>>(),
+            )
         }
     }))
     .buffer_unordered(AT_ONCE)
-    .try_collect::<Vec<()>>()
+    .try_collect::<Vec<_>>()
     .await?;
     bar.finish_and_clear();
+    wait_for_profiles(client, &made.into_iter().flatten().collect::<Vec<_>>()).await?;
     Ok(BuiltSquare {
         free: counts.free.load(Ordering::Relaxed),
         paid: counts.paid.load(Ordering::Relaxed),
@@ -79,6 +82,19 @@ pub(super) async fn build(client: &Client, square: &Square, actors: &Actors) -> 
         seconds: started.elapsed().as_secs_f64(),
         left_for_the_walk: left,
     })
+}
+
+/// Every file is read through by a background job; the walk starts when all are.
+async fn wait_for_profiles(client: &Client, files: &[String]) -> Result<()> {
+    let bar = narrate::bar("profiles", files.len());
+    for file in files {
+        while client.get(&format!("/api/v1/files/{file}/profile"), "").await?.text("/state")? == "pending" {
+            client::pause().await;
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(())
 }
 
 /// The walk lists the first one with a one-off price in euro and no approval.
@@ -97,7 +113,8 @@ pub(super) async fn list(client: &Client, square: &Square, actors: &Actors, list
     let provider = provider.ok_or_else(|| Error::internal(format!("no provider {}", listing.provider)))?;
     let key = &provider.api_key;
     let id = client.post("/api/v1/listings", key, &description(listing, &provider.name)).await?.text("/id")?;
-    let opened = client.post(&format!("/api/v1/listings/{id}/revisions"), key, &json!({"note": "First revision."})).await?;
+    let opened =
+        client.post(&format!("/api/v1/listings/{id}/revisions"), key, &json!({"note": "First revision."})).await?;
     let revision = opened.text("/id")?;
     let mut files = Vec::new();
     for file in &listing.files {
@@ -144,5 +161,5 @@ async fn make_offer(client: &Client, key: &str, id: &str, listing: &Listing, off
 }
 
 async fn commercial(client: &Client, key: &str, preset: &str) -> Result<String> {
-    client.post("/api/v1/licences", key, &json!({"preset": preset})).await?.text("/id")
+    client.post("/api/v1/licences", key, &json!({"preset": preset})).await?.text("/licence/id")
 }

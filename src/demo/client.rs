@@ -1,6 +1,6 @@
 //! A plain HTTP client of the API, as any company could write it.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use reqwest::Method;
 use serde_json::Value;
@@ -14,6 +14,15 @@ pub(super) struct Client {
     base: String,
 }
 
+/// How long a client waits before it looks again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Waits before another look.
+#[expect(clippy::disallowed_methods, reason = "a client can only look again")]
+pub(super) async fn pause() {
+    tokio::time::sleep(PAUSE).await;
+}
+
 /// An answer: status and JSON body.
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
@@ -25,13 +34,13 @@ impl Reply {
     /// A text of the body, by JSON pointer.
     pub(super) fn text(&self, pointer: &str) -> Result<String> {
         let found = self.body.pointer(pointer).and_then(Value::as_str).map(ToOwned::to_owned);
-        found.ok_or_else(|| Error::internal(format!("the answer has no text at {pointer}: {}", self.body)))
+        found.ok_or_else(|| Error::internal(format!("the answer has no text at {pointer}: {}", short(&self.body))))
     }
 
     /// A whole number of the body, by JSON pointer.
     pub(super) fn number(&self, pointer: &str) -> Result<i64> {
         let found = self.body.pointer(pointer).and_then(Value::as_i64);
-        found.ok_or_else(|| Error::internal(format!("the answer has no number at {pointer}: {}", self.body)))
+        found.ok_or_else(|| Error::internal(format!("the answer has no number at {pointer}: {}", short(&self.body))))
     }
 
     /// The items of a page, or of a plain list.
@@ -122,9 +131,14 @@ impl Client {
     }
 }
 
+/// The beginning of a body, for an error text.
+fn short(body: &Value) -> String {
+    body.to_string().chars().take(600).collect()
+}
+
 fn succeeded(reply: Reply, path: &str) -> Result<Reply> {
     if (200..300).contains(&reply.status) {
         return Ok(reply);
     }
-    Err(Error::internal(format!("{path} answered {}: {}", reply.status, reply.body)))
+    Err(Error::internal(format!("{path} answered {}: {}", reply.status, short(&reply.body))))
 }

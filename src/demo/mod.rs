@@ -62,7 +62,8 @@ pub async fn run(mut config: Config, options: Options) -> Result<()> {
     config.server.public_url = format!("http://{address}");
     let built = bootstrap::build(config, Clock::system()).await?;
     let (stop, app) = (CancellationToken::new(), built.app.clone());
-    let server = tokio::spawn(serve::serve(Built { app: app.clone(), sandbox: built.sandbox.clone() }, listener, stop.clone()));
+    let server =
+        tokio::spawn(serve::serve(Built { app: app.clone(), sandbox: built.sandbox.clone() }, listener, stop.clone()));
     let outcome = tour(&built, &square, &format!("http://{address}"), &options).await;
     if outcome.is_err() || options.exit {
         stop.cancel();
@@ -96,7 +97,8 @@ fn square_dir(asked: Option<&Path>) -> Result<PathBuf> {
     let in_source = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo");
     let candidates = asked.map_or_else(|| vec![beside.to_owned(), in_source], |asked| vec![asked.to_owned()]);
     let found = candidates.iter().find(|dir| dir.join("square.json").is_file());
-    let missing = || Error::internal("the demo's data is not here: run it from a checkout, or name its folder with --square DIR");
+    let missing =
+        || Error::internal("the demo's data is not here: run it from a checkout, or name its folder with --square DIR");
     found.cloned().ok_or_else(missing)
 }
 
@@ -119,7 +121,9 @@ async fn clean(config: &Config) -> Result<()> {
     use sea_orm::{ColumnTrait as _, QueryFilter as _};
     let operator = entity::account::Entity::find().filter(entity::account::Column::Email.eq(OPERATOR_EMAIL));
     if operator.count(&conn).await? == 0 {
-        return Err(Error::internal("the configured database holds an exchange that is no demo; give the demo one of its own"));
+        return Err(Error::internal(
+            "the configured database holds an exchange that is no demo; give the demo one of its own",
+        ));
     }
     migration::Migrator::down(&conn, None).await?;
     Ok(migration::Migrator::up(&conn, None).await?)

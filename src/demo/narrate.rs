@@ -94,7 +94,10 @@ pub(super) fn closing(base_url: &str, actors: &Actors, walk: &Walk, exit: bool) 
     }
     line("\nLog in as anyone (POST /api/v1/sessions), or send the API key as Authorization: Bearer:")?;
     for actor in actors.values() {
-        line(format!("   {:<9} {:<36} {:<29} {:<34} {}", actor.role, actor.name, actor.email, actor.password, actor.api_key))?;
+        line(format!(
+            "   {:<9} {:<36} {:<29} {:<34} {}",
+            actor.role, actor.name, actor.email, actor.password, actor.api_key
+        ))?;
     }
     line(format!("\nAPI documents  {base_url}/docs"))?;
     line(format!("The catalogue  {base_url}/api/v1/listings?facets=true"))?;

@@ -72,8 +72,19 @@ pub(super) struct File {
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Offer {
     Free,
-    OneOff { price_minor: i64, currency: Currency, licence: Commercial, approval_required: bool },
-    Subscription { price_minor: i64, currency: Currency, term_months: i32, licence: Commercial, approval_required: bool },
+    OneOff {
+        price_minor: i64,
+        currency: Currency,
+        licence: Commercial,
+        approval_required: bool,
+    },
+    Subscription {
+        price_minor: i64,
+        currency: Currency,
+        term_months: i32,
+        licence: Commercial,
+        approval_required: bool,
+    },
 }
 
 /// Which of the ready-made commercial licences.

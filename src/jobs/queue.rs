@@ -17,8 +17,8 @@ use crate::{
 const LEASE_SECONDS: i64 = 300;
 /// Tries before a job waits for a person.
 const ATTEMPTS_MAX: i32 = 8;
-/// Jobs looked at in one go.
-const BATCH: u64 = 32;
+/// Jobs leased in one go: few, so that none waits for long under its lease.
+const BATCH: u64 = 8;
 /// The wait before the second try; it doubles with each further one.
 const BACKOFF_SECONDS: i64 = 5;
 

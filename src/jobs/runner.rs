@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use entity::job;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{profile_file, queue, relay};
 use crate::{
     catalog::revisions,
     error::{Error, Result},
+    ledger::seal,
     people,
+    settlement::{holds, payouts, processor},
     state::AppState,
     terms::offers,
     trade::{grants, orders, payments},
@@ -17,27 +20,41 @@ use crate::{
 
 /// How often a process looks for what is due.
 const TICK: Duration = Duration::from_millis(500);
+/// Jobs a process works on at the same time.
+const JOBS_AT_ONCE: usize = 4;
 /// Rounds after which "quiet" is given up on: something queues itself for ever.
 const ROUNDS_MAX: usize = 1_000;
 
-/// Looks for due work until `stop`; what is being done is finished first.
+/// Looks for due work until `stop`; what is being done is finished first. Jobs and sweeps have a
+/// loop each, so a long queue of jobs never keeps money waiting.
 pub fn start(app: AppState, stop: CancellationToken, tasks: &TaskTracker) {
+    let (jobs_app, jobs_stop) = (app.clone(), stop.clone());
     tasks.spawn(async move {
-        loop {
-            if let Err(error) = run_due(&app).await {
-                tracing::error!(error = %error, "the background round failed: {error}");
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = pause() => {}
-            }
+        while !jobs_stop.is_cancelled() {
+            let done = run_jobs(&jobs_app).await;
+            rest(done, &jobs_stop).await;
+        }
+    });
+    tasks.spawn(async move {
+        while !stop.is_cancelled() {
+            let done = run_sweeps(&app).await;
+            rest(Ok(done), &stop).await;
         }
     });
 }
 
+/// Pauses when nothing was due.
 #[expect(clippy::disallowed_methods, reason = "between two looks at the queue there is nothing else to wait for")]
-async fn pause() {
-    tokio::time::sleep(TICK).await;
+async fn rest(done: Result<usize>, stop: &CancellationToken) {
+    match done {
+        Ok(0) => {}
+        Ok(_) => return,
+        Err(error) => tracing::error!(error = %cause_of(&error), "background work could not be taken: {error}"),
+    }
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(TICK) => {}
+    }
 }
 
 /// Runs due jobs and every sweep once; returns how much was done.
@@ -45,12 +62,18 @@ async fn pause() {
 /// # Errors
 /// Those of taking and settling jobs; a job's own failure is noted in its row.
 pub async fn run_due(app: &AppState) -> Result<usize> {
-    let mut done = 0;
+    Ok(run_jobs(app).await? + run_sweeps(app).await)
+}
+
+async fn run_jobs(app: &AppState) -> Result<usize> {
     let jobs = queue::lease(&app.db, app.clock.now()).await?;
-    for row in jobs {
-        run(app, row).await?;
-        done += 1;
-    }
+    let count = jobs.len();
+    stream::iter(jobs).map(Ok).try_for_each_concurrent(JOBS_AT_ONCE, |row| run(app, row)).await?;
+    Ok(count)
+}
+
+async fn run_sweeps(app: &AppState) -> usize {
+    let mut done = 0;
     for (name, outcome) in sweep(app).await {
         match outcome {
             Ok(count) => done += count,
@@ -59,7 +82,7 @@ pub async fn run_due(app: &AppState) -> Result<usize> {
             }
         }
     }
-    Ok(done)
+    done
 }
 
 /// Repeats [`run_due`] until nothing is due; for tests and the demo.
@@ -109,5 +132,10 @@ async fn sweep(app: &AppState) -> Vec<(&'static str, Result<usize>)> {
         ("trade.end_terms", grants::end_terms(app).await),
         ("jobs.relay_outbox", relay::relay_outbox(app).await),
         ("people", people::sweep(app).await),
+        ("settlement.import_transactions", processor::import_transactions(app).await),
+        ("settlement.book_available_funds", processor::book_available_funds(app).await),
+        ("settlement.end_holds", holds::end_holds(app).await),
+        ("settlement.submit_payouts", payouts::submit_payouts(app).await),
+        ("ledger.seal_new_entries", seal::seal_new_entries(app).await),
     ]
 }

@@ -1,0 +1,7 @@
+//! Settlement: the processor's lines, holds, payouts, statements, reconciliation, exports, verification.
+
+mod exports;
+mod payouts;
+mod random;
+mod statements;
+mod verify;
