@@ -18,6 +18,7 @@ pub mod people;
 pub mod ports;
 pub mod router;
 pub mod serve;
+pub mod settlement;
 pub mod state;
 pub mod telemetry;
 pub mod terms;

@@ -17,6 +17,7 @@ use crate::{
         problems,
     },
     people::{accounts, api_keys, audit, invitations, members, organizations, sessions, signing_keys},
+    settlement,
     state::AppState,
     terms::{licences, offers},
     trade,
@@ -53,6 +54,7 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(downloads::http::routes())
         .merge(licences::routes())
         .merge(offers::routes())
+        .merge(settlement::routes())
 }
 
 /// The OpenAPI document; needs no state.

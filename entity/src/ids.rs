@@ -155,6 +155,8 @@ ids! {
     EntryId = "ent";
     /// A dated rule for the operator's share.
     FeeRuleId = "fee";
+    /// One run of payouts.
+    PayoutRunId = "run";
     /// A payout to a provider or to the operator's bank.
     PayoutId = "pyt";
     /// A reconciliation run.

@@ -25,6 +25,8 @@ pub struct Model {
     pub decided_at: Option<Timestamp>,
     pub decision_note: Option<String>,
     pub closed_at: Option<Timestamp>,
+    /// When the providers' shares became payable; set by settlement, absent while the hold runs.
+    pub hold_ended_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

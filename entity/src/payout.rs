@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::{
-    ids::{OrgId, PayoutId},
+    ids::{OrgId, PayoutId, PayoutRunId},
     states::{PayoutRecipient, PayoutState},
     timestamp::Timestamp,
 };
@@ -14,7 +14,7 @@ use crate::{
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: PayoutId,
-    pub run_id: Uuid,
+    pub run_id: PayoutRunId,
     pub recipient: PayoutRecipient,
     pub organization_id: OrgId,
     pub currency: String,
@@ -24,6 +24,8 @@ pub struct Model {
     pub processor_ref: Option<String>,
     pub failure_text: Option<String>,
     pub created_at: Timestamp,
+    /// When the processor is to be asked next; a lease while it is being asked, absent when it need not be.
+    pub next_try_at: Option<Timestamp>,
     pub paid_at: Option<Timestamp>,
 }
 

@@ -21,6 +21,8 @@ pub struct Model {
     pub created_at: Timestamp,
     pub available_at: Timestamp,
     pub imported_at: Timestamp,
+    /// When the net was booked as available; absent while it waits.
+    pub available_booked_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

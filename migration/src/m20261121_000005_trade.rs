@@ -51,10 +51,16 @@ async fn order(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(ColumnDef::new("decided_at").big_integer().null())
         .col(ColumnDef::new("decision_note").string_len(2000).null())
         .col(ColumnDef::new("closed_at").big_integer().null())
+        .col(ColumnDef::new("hold_ended_at").big_integer().null())
         .primary_key(Index::create().col("id"));
     manager.create_table(table).await?;
     manager.create_index(index("orders", &["buyer_id", "created_at"])).await?;
     manager.create_index(index("orders", &["state", "expires_at"])).await?;
+    manager.create_index(index("orders", &["closed_at"])).await?;
+    // Only paid orders whose hold runs are in it, so ending holds stays quick while history grows.
+    let held = "CREATE INDEX idx_orders_held ON orders (closed_at) \
+                WHERE hold_ended_at IS NULL AND state = 'completed' AND total_minor > 0";
+    manager.get_connection().execute_unprepared(held).await?;
     Ok(())
 }
 

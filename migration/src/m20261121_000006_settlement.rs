@@ -31,6 +31,12 @@ impl MigrationTrait for Migration {
     }
 }
 
+/// An index of only the rows that wait for a job, so that the job stays quick while history grows.
+async fn worklist(manager: &SchemaManager<'_>, name: &str, of: &str) -> Result<(), DbErr> {
+    manager.get_connection().execute_unprepared(&format!("CREATE INDEX idx_{name} ON {of}")).await?;
+    Ok(())
+}
+
 async fn payout(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let mut table = Table::create();
     table
@@ -46,13 +52,15 @@ async fn payout(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(ColumnDef::new("processor_ref").string_len(120).null())
         .col(ColumnDef::new("failure_text").string_len(400).null())
         .col(ColumnDef::new("created_at").big_integer().not_null())
+        .col(ColumnDef::new("next_try_at").big_integer().null())
         .col(ColumnDef::new("paid_at").big_integer().null())
         .primary_key(Index::create().col("id"))
         .foreign_key(ForeignKey::create().from("payout", "organization_id").to("organization", "id"));
     manager.create_table(table).await?;
     manager.create_index(index("payout", &["run_id"])).await?;
     manager.create_index(index("payout", &["organization_id"])).await?;
-    Ok(())
+    // Only what is still to be handed to the processor is in it, however many payouts there were.
+    worklist(manager, "payout_to_submit", "payout (next_try_at) WHERE next_try_at IS NOT NULL").await
 }
 
 async fn payout_item(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -86,11 +94,14 @@ async fn processor_transaction(manager: &SchemaManager<'_>) -> Result<(), DbErr>
         .col(ColumnDef::new("created_at").big_integer().not_null())
         .col(ColumnDef::new("available_at").big_integer().not_null())
         .col(ColumnDef::new("imported_at").big_integer().not_null())
+        .col(ColumnDef::new("available_booked_at").big_integer().null())
         .primary_key(Index::create().col("id"));
     manager.create_table(table).await?;
     manager.create_index(index("processor_transaction", &["source_ref"])).await?;
+    manager.create_index(index("processor_transaction", &["our_ref"])).await?;
     manager.create_index(index("processor_transaction", &["created_at"])).await?;
-    Ok(())
+    let waiting = "processor_transaction (available_at) WHERE available_booked_at IS NULL";
+    worklist(manager, "funds_to_become_available", waiting).await
 }
 
 async fn reconciliation(manager: &SchemaManager<'_>) -> Result<(), DbErr> {

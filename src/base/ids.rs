@@ -2,6 +2,6 @@
 
 pub use entity::ids::{
     AccountId, ApiKeyId, AuditId, DeliveryId, EntryId, EventId, FeeRuleId, FileId, GrantId, IdError, InvitationId,
-    JobId, LedgerAccountId, LicenceId, ListingId, OfferId, OrderId, OrgId, PaymentId, PayoutId, ReconciliationId,
-    RevisionId, SessionId,
+    JobId, LedgerAccountId, LicenceId, ListingId, OfferId, OrderId, OrgId, PaymentId, PayoutId, PayoutRunId,
+    ReconciliationId, RevisionId, SessionId,
 };

@@ -10,6 +10,8 @@ use crate::{
     catalog::revisions,
     error::{Error, Result},
     people,
+    ledger::seal,
+    settlement::{holds, payouts, processor},
     state::AppState,
     terms::offers,
     trade::{grants, orders, payments},
@@ -109,5 +111,10 @@ async fn sweep(app: &AppState) -> Vec<(&'static str, Result<usize>)> {
         ("trade.end_terms", grants::end_terms(app).await),
         ("jobs.relay_outbox", relay::relay_outbox(app).await),
         ("people", people::sweep(app).await),
+        ("settlement.import_transactions", processor::import_transactions(app).await),
+        ("settlement.book_available_funds", processor::book_available_funds(app).await),
+        ("settlement.end_holds", holds::end_holds(app).await),
+        ("settlement.submit_payouts", payouts::submit_payouts(app).await),
+        ("ledger.seal_new_entries", seal::seal_new_entries(app).await),
     ]
 }

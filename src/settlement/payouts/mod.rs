@@ -1,0 +1,18 @@
+//! Payouts: what is due leaves the exchange.
+//!
+//! A run decides in one transaction who gets what and books it; the processor is asked outside of it,
+//! under a lease and with an idempotency key that changes only after a definitive refusal. A payout is
+//! paid when the processor's own line says so.
+
+mod http;
+mod model;
+mod service;
+mod store;
+mod submit;
+
+pub use http::routes;
+pub use model::{Recipients, RunInput};
+pub use service::{Run, retry, run_payouts};
+pub use submit::submit_payouts;
+
+pub(super) use service::settle_line;

@@ -1,0 +1,280 @@
+//! Payouts and their items.
+
+use entity::{
+    Timestamp,
+    ids::{OrderId, OrgId, PayoutId, PayoutRunId},
+    ledger_account, organization, payout, payout_item,
+    states::{PayoutRecipient, PayoutState},
+};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    sea_query::{Expr, ExprTrait as _, LockType},
+};
+use time::OffsetDateTime;
+
+use super::model::Due;
+use crate::{
+    base::{Currency, Money},
+    db::Tx,
+    error::Result,
+    ledger::Account,
+};
+
+/// Rows of one insert; both databases limit the parameters of a statement.
+const ROWS_PER_INSERT: usize = 1_000;
+
+/// Takes the lock that lets one run at a time decide about a currency (PostgreSQL; SQLite has one writer).
+pub async fn lock_currency(tx: &Tx, currency: Currency) -> Result<()> {
+    ledger_account::Entity::find_by_id(Account::ProcessorAvailable.id(currency))
+        .lock(LockType::NoKeyUpdate)
+        .one(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// A payout as it is decided.
+#[derive(Debug, Clone, Copy)]
+pub struct NewPayout {
+    /// The payout.
+    pub id: PayoutId,
+    /// The run that decided it.
+    pub run: PayoutRunId,
+    /// Whether a provider or the operator gets it.
+    pub recipient: PayoutRecipient,
+    /// Who gets it.
+    pub organization: OrgId,
+    /// What they get.
+    pub amount: Money,
+}
+
+/// Stores a decided payout.
+pub async fn insert(tx: &Tx, new: NewPayout, now: OffsetDateTime) -> Result<()> {
+    let row = payout::ActiveModel {
+        id: Set(new.id),
+        run_id: Set(new.run),
+        recipient: Set(new.recipient),
+        organization_id: Set(new.organization),
+        currency: Set(new.amount.currency.code().to_owned()),
+        amount_minor: Set(new.amount.minor),
+        state: Set(PayoutState::Created),
+        attempt: Set(1),
+        processor_ref: Set(None),
+        failure_text: Set(None),
+        created_at: Set(Timestamp(now)),
+        next_try_at: Set(Some(Timestamp(now))),
+        paid_at: Set(None),
+    };
+    payout::Entity::insert(row).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+/// Stores the orders a payout carries; an order that another payout carries is a conflict.
+pub async fn insert_items(tx: &Tx, payout: PayoutId, due: &Due) -> Result<()> {
+    for chunk in due.orders.chunks(ROWS_PER_INSERT) {
+        let rows = chunk.iter().map(|(order, share)| payout_item::ActiveModel {
+            order_id: Set(*order),
+            payout_id: Set(payout),
+            amount_minor: Set(share.minor),
+        });
+        payout_item::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;
+    }
+    Ok(())
+}
+
+/// What operator payouts amount to that the books don't show yet.
+pub async fn unbooked_operator_minor(tx: &Tx, currency: Currency) -> Result<i64> {
+    let open = [PayoutState::Created, PayoutState::Submitted, PayoutState::Failed];
+    Ok(payout::Entity::find()
+        .select_only()
+        .expr(Expr::cust("CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT)"))
+        .filter(payout::Column::Recipient.eq(PayoutRecipient::Operator))
+        .filter(payout::Column::Currency.eq(currency.code()))
+        .filter(payout::Column::State.is_in(open))
+        .into_tuple::<i64>()
+        .one(tx.conn())
+        .await?
+        .unwrap_or(0))
+}
+
+/// The payouts of a run.
+pub async fn of_run(conn: &impl ConnectionTrait, run: PayoutRunId) -> Result<Vec<payout::Model>> {
+    Ok(payout::Entity::find().filter(payout::Column::RunId.eq(run)).order_by_asc(payout::Column::Id).all(conn).await?)
+}
+
+/// Payouts that may be handed to the processor now, at most `limit`.
+pub async fn due_to_submit(conn: &impl ConnectionTrait, now: OffsetDateTime, limit: u64) -> Result<Vec<PayoutId>> {
+    Ok(payout::Entity::find()
+        .select_only()
+        .column(payout::Column::Id)
+        .filter(payout::Column::NextTryAt.is_not_null())
+        .filter(payout::Column::NextTryAt.lte(Timestamp(now)))
+        .order_by_asc(payout::Column::NextTryAt)
+        .limit(limit)
+        .into_tuple()
+        .all(conn)
+        .await?)
+}
+
+/// Takes a payout under a lease; nothing when it is not due, or somebody else's.
+pub async fn lease(tx: &Tx, id: PayoutId, now: OffsetDateTime, until: OffsetDateTime) -> Result<Option<payout::Model>> {
+    let mut rows = payout::Entity::update_many()
+        .col_expr(payout::Column::NextTryAt, Expr::value(Some(Timestamp(until))))
+        .col_expr(payout::Column::State, Expr::value(PayoutState::Created))
+        .filter(payout::Column::Id.eq(id))
+        .filter(payout::Column::NextTryAt.lte(Timestamp(now)))
+        .filter(payout::Column::State.is_in([PayoutState::Created, PayoutState::Failed]))
+        .exec_with_returning(tx.conn())
+        .await?;
+    Ok(rows.pop())
+}
+
+/// What came of asking the processor.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// It took the payout, under this reference.
+    Taken(String),
+    /// A definitive no with its reason; another attempt may follow at that time.
+    Refused(String, OffsetDateTime),
+    /// No answer; the same attempt is made again at that time.
+    Unknown(OffsetDateTime),
+}
+
+/// Writes down what came of an attempt, unless the payout has moved on since.
+pub async fn note_outcome(tx: &Tx, row: &payout::Model, outcome: &Outcome) -> Result<()> {
+    let update = payout::Entity::update_many()
+        .filter(payout::Column::Id.eq(row.id))
+        .filter(payout::Column::Attempt.eq(row.attempt))
+        .filter(payout::Column::State.eq(PayoutState::Created));
+    let later = |at: &OffsetDateTime| Expr::value(Some(Timestamp(*at)));
+    let update = match outcome {
+        Outcome::Taken(processor_ref) => update
+            .col_expr(payout::Column::State, Expr::value(PayoutState::Submitted))
+            .col_expr(payout::Column::ProcessorRef, Expr::value(Some(processor_ref.clone())))
+            .col_expr(payout::Column::FailureText, Expr::value(Option::<String>::None))
+            .col_expr(payout::Column::NextTryAt, Expr::value(Option::<Timestamp>::None)),
+        Outcome::Refused(text, at) => update
+            .col_expr(payout::Column::State, Expr::value(PayoutState::Failed))
+            .col_expr(payout::Column::Attempt, Expr::col(payout::Column::Attempt).add(1))
+            .col_expr(payout::Column::FailureText, Expr::value(Some(text.chars().take(400).collect::<String>())))
+            .col_expr(payout::Column::NextTryAt, later(at)),
+        Outcome::Unknown(at) => update.col_expr(payout::Column::NextTryAt, later(at)),
+    };
+    update.exec(tx.conn()).await?;
+    Ok(())
+}
+
+/// Makes a failed payout due now; false when it is not failed.
+pub async fn make_due(tx: &Tx, id: PayoutId, now: OffsetDateTime) -> Result<bool> {
+    let updated = payout::Entity::update_many()
+        .col_expr(payout::Column::NextTryAt, Expr::value(Some(Timestamp(now))))
+        .filter(payout::Column::Id.eq(id))
+        .filter(payout::Column::State.eq(PayoutState::Failed))
+        .exec(tx.conn())
+        .await?;
+    Ok(updated.rows_affected == 1)
+}
+
+/// Marks the payout as paid that exactly this money left for; nothing when there is none that waits for it.
+pub async fn mark_paid(
+    tx: &Tx,
+    id: PayoutId,
+    recipient: PayoutRecipient,
+    sent: Money,
+    processor_ref: &str,
+    at: OffsetDateTime,
+) -> Result<Option<payout::Model>> {
+    let mut rows = payout::Entity::update_many()
+        .col_expr(payout::Column::State, Expr::value(PayoutState::Paid))
+        .col_expr(payout::Column::ProcessorRef, Expr::value(Some(processor_ref.to_owned())))
+        .col_expr(payout::Column::FailureText, Expr::value(Option::<String>::None))
+        .col_expr(payout::Column::NextTryAt, Expr::value(Option::<Timestamp>::None))
+        .col_expr(payout::Column::PaidAt, Expr::value(Some(Timestamp(at))))
+        .filter(payout::Column::Id.eq(id))
+        .filter(payout::Column::Recipient.eq(recipient))
+        .filter(payout::Column::AmountMinor.eq(sent.minor))
+        .filter(payout::Column::Currency.eq(sent.currency.code()))
+        .filter(payout::Column::State.ne(PayoutState::Paid))
+        .exec_with_returning(tx.conn())
+        .await?;
+    Ok(rows.pop())
+}
+
+/// Marks an operator's payout as come back; it waits for a person to try it again.
+pub async fn mark_returned(tx: &Tx, id: PayoutId) -> Result<()> {
+    payout::Entity::update_many()
+        .col_expr(payout::Column::State, Expr::value(PayoutState::Failed))
+        .col_expr(payout::Column::Attempt, Expr::col(payout::Column::Attempt).add(1))
+        .col_expr(payout::Column::FailureText, Expr::value(Some("The bank sent the payout back.")))
+        .col_expr(payout::Column::NextTryAt, Expr::value(Option::<Timestamp>::None))
+        .col_expr(payout::Column::PaidAt, Expr::value(Option::<Timestamp>::None))
+        .filter(payout::Column::Id.eq(id))
+        .filter(payout::Column::Recipient.eq(PayoutRecipient::Operator))
+        .filter(payout::Column::State.is_in([PayoutState::Submitted, PayoutState::Paid]))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// A payout, of anybody's or of one organisation's.
+pub async fn find(conn: &impl ConnectionTrait, id: PayoutId, of: Option<OrgId>) -> Result<Option<payout::Model>> {
+    let mut query = payout::Entity::find_by_id(id);
+    if let Some(org) = of {
+        query = query.filter(payout::Column::OrganizationId.eq(org));
+    }
+    Ok(query.one(conn).await?)
+}
+
+/// Payouts, newest first, of everybody's or of one organisation's.
+pub async fn list(
+    conn: &impl ConnectionTrait,
+    of: Option<OrgId>,
+    state: Option<PayoutState>,
+    before: Option<PayoutId>,
+    limit: u64,
+) -> Result<Vec<payout::Model>> {
+    let mut query = payout::Entity::find().order_by_desc(payout::Column::Id).limit(limit);
+    if let Some(org) = of {
+        query = query.filter(payout::Column::OrganizationId.eq(org));
+    }
+    if let Some(state) = state {
+        query = query.filter(payout::Column::State.eq(state));
+    }
+    if let Some(before) = before {
+        query = query.filter(payout::Column::Id.lt(before));
+    }
+    Ok(query.all(conn).await?)
+}
+
+/// The orders a payout carries, oldest first.
+pub async fn items(
+    conn: &impl ConnectionTrait,
+    payout: PayoutId,
+    after: Option<OrderId>,
+    limit: u64,
+) -> Result<Vec<payout_item::Model>> {
+    let mut query = payout_item::Entity::find()
+        .filter(payout_item::Column::PayoutId.eq(payout))
+        .order_by_asc(payout_item::Column::OrderId)
+        .limit(limit);
+    if let Some(after) = after {
+        query = query.filter(payout_item::Column::OrderId.gt(after));
+    }
+    Ok(query.all(conn).await?)
+}
+
+/// Where an organisation gets its money, as far as it is known.
+pub async fn recipient(conn: &impl ConnectionTrait, id: OrgId) -> Result<Option<organization::Model>> {
+    Ok(organization::Entity::find_by_id(id).one(conn).await?)
+}
+
+/// Keeps the account that the processor opened for an organisation, the first one for ever.
+pub async fn keep_account(tx: &Tx, id: OrgId, account: &str) -> Result<()> {
+    organization::Entity::update_many()
+        .col_expr(organization::Column::ProcessorAccount, Expr::value(Some(account.to_owned())))
+        .filter(organization::Column::Id.eq(id))
+        .filter(organization::Column::ProcessorAccount.is_null())
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! How a line of the processor is booked.
+
+use entity::{ids::OrderId, states::EntryKind};
+
+use crate::{
+    base::{Money, MoneyError},
+    ledger::{Account, Line, NewEntry},
+    ports::payments::{Transaction, TransactionKind},
+};
+
+/// Longest word of a line kind that is kept; more is cut.
+const WORD_CHARS_MAX: usize = 32;
+
+/// What a line adds to our balance: `amount − fee`.
+///
+/// # Errors
+/// [`MoneyError::Overflow`].
+pub fn net(line: &Transaction) -> Result<Money, MoneyError> {
+    line.amount.checked_sub(Money::new(line.fee_minor, line.amount.currency))
+}
+
+/// The kind's word as an account may carry it: lower-case letters, digits and underscores.
+pub fn word(kind: &TransactionKind) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    kind.as_str().chars().take(WORD_CHARS_MAX).map(plain).collect()
+}
+
+/// True when the net waits before it can be spent: it is booked as pending, and moved later.
+///
+/// Money that leaves is taken from what is available at once.
+pub fn waits(line: &Transaction) -> bool {
+    match line.kind {
+        TransactionKind::Charge => true,
+        TransactionKind::Transfer | TransactionKind::Payout | TransactionKind::PayoutFailure | TransactionKind::Fee => {
+            false
+        }
+        TransactionKind::Other(_) => line.available_at > line.created_at,
+    }
+}
+
+/// The entry's kind, and the account that explains the money.
+fn explained_by(line: &Transaction) -> (EntryKind, Account) {
+    match &line.kind {
+        TransactionKind::Charge => (EntryKind::ProcessorCharge, Account::ClearingPayment),
+        TransactionKind::Transfer => (EntryKind::Transfer, Account::ClearingTransfer),
+        TransactionKind::Payout => (EntryKind::Payout, Account::ProcessorInTransit),
+        TransactionKind::PayoutFailure => (EntryKind::PayoutFailure, Account::ProcessorInTransit),
+        TransactionKind::Fee => (EntryKind::ProcessorFee, Account::ProcessorFees),
+        TransactionKind::Other(_) => (EntryKind::Suspense, Account::Suspense(word(&line.kind))),
+    }
+}
+
+/// The accounts the line's entries post to.
+pub fn accounts(line: &Transaction) -> [Account; 4] {
+    [Account::ProcessorPending, Account::ProcessorAvailable, Account::ProcessorFees, explained_by(line).1]
+}
+
+/// The business event of the line itself.
+pub fn source(id: &str) -> String {
+    format!("processor:{id}")
+}
+
+/// The entry of a line: the net to our balance, the fee to expenses, the gross to what explains it.
+/// Nothing for a line that moves nothing.
+///
+/// # Errors
+/// [`MoneyError::Overflow`].
+pub fn entry(line: &Transaction, order: Option<OrderId>) -> Result<Option<NewEntry>, MoneyError> {
+    if line.amount.is_zero() && line.fee_minor == 0 {
+        return Ok(None);
+    }
+    let (kind, account) = explained_by(line);
+    let balance = if waits(line) { Account::ProcessorPending } else { Account::ProcessorAvailable };
+    let explanation = Line { account, amount: line.amount.checked_neg()?, order_id: order };
+    let fee = Money::new(line.fee_minor, line.amount.currency);
+    let lines = vec![Line::debit(balance, net(line)?), Line::debit(Account::ProcessorFees, fee), explanation];
+    let memo = Some(line.source_ref.clone());
+    Ok(Some(NewEntry { kind, source: source(&line.id), effective_at: line.created_at, memo, lines }))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use time::{Duration, OffsetDateTime};
+
+    use super::*;
+
+    fn line(kind: TransactionKind, minor: i64, fee_minor: i64) -> Transaction {
+        Transaction {
+            id: "txn_1".to_owned(),
+            kind,
+            amount: Money::new(minor, "EUR".parse().expect("in the table")),
+            fee_minor,
+            source_ref: "ch_1".to_owned(),
+            our_ref: None,
+            created_at: OffsetDateTime::UNIX_EPOCH,
+            available_at: OffsetDateTime::UNIX_EPOCH + Duration::days(2),
+        }
+    }
+
+    #[test]
+    fn a_charge_is_net_pending_plus_fee_against_clearing() {
+        let entry = entry(&line(TransactionKind::Charge, 10_001, 320), None).expect("fits").expect("moves money");
+        let lines: Vec<_> = entry.lines.iter().map(|line| (line.account.code(), line.amount.minor)).collect();
+        let expected = [("processor.pending", 9_681), ("processor_fees", 320), ("clearing.payment", -10_001)];
+        assert_eq!(lines, expected.map(|(code, minor)| (code.to_owned(), minor)));
+    }
+
+    #[test]
+    fn an_unknown_word_goes_to_a_suspense_account_it_can_carry() {
+        let unknown = line(TransactionKind::Other("Reserve-Hold! ".to_owned()), -5, 0);
+        let entry = entry(&unknown, None).expect("fits").expect("moves money");
+        assert_eq!(entry.kind, EntryKind::Suspense);
+        assert!(entry.lines.iter().any(|line| line.account.code() == "suspense.reserve_hold__"));
+    }
+
+    #[test]
+    fn a_line_that_moves_nothing_has_no_entry() {
+        assert_eq!(entry(&line(TransactionKind::Charge, 0, 0), None), Ok(None));
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_of_every_kind_balances(
+            word in "charge|transfer|payout|payout_failure|fee|[a-z]{1,40}", minor in -1_000_000_i64..1_000_000, fee in 0_i64..1_000,
+        ) {
+            if let Some(entry) = entry(&line(TransactionKind::from_word(&word), minor, fee), None).expect("fits") {
+                prop_assert!(entry.balanced().is_ok());
+            }
+        }
+    }
+}
