@@ -17,4 +17,5 @@ mod listings;
 mod offers;
 mod organizations;
 mod revisions;
+mod settlement;
 mod support;

@@ -97,9 +97,14 @@ pub async fn unbooked_operator_minor(tx: &Tx, currency: Currency) -> Result<i64>
         .unwrap_or(0))
 }
 
-/// The payouts of a run.
+/// The payouts of a run, providers before the operator.
 pub async fn of_run(conn: &impl ConnectionTrait, run: PayoutRunId) -> Result<Vec<payout::Model>> {
-    Ok(payout::Entity::find().filter(payout::Column::RunId.eq(run)).order_by_asc(payout::Column::Id).all(conn).await?)
+    Ok(payout::Entity::find()
+        .filter(payout::Column::RunId.eq(run))
+        .order_by_desc(payout::Column::Recipient)
+        .order_by_asc(payout::Column::Id)
+        .all(conn)
+        .await?)
 }
 
 /// Payouts that may be handed to the processor now, at most `limit`.

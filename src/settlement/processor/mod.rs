@@ -8,5 +8,3 @@ mod service;
 mod store;
 
 pub use service::{book_available_funds, import_transactions};
-
-pub(super) use store::newest_import;

@@ -204,6 +204,7 @@ fn freeze(app: &AppState, quote: &Quote, actor: &Actor, input: &PlaceOrder, now:
         decided_at: None,
         decision_note: None,
         closed_at: (state == OrderState::Completed).then_some(Timestamp(now)),
+        hold_ended_at: None,
     };
     OrderFacts { line: freeze_line(app, quote, id), order }
 }

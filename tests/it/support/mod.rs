@@ -8,6 +8,7 @@ mod database;
 mod delivery;
 mod listings;
 mod records;
+pub mod sales;
 
 use std::sync::Arc;
 

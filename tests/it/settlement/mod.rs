@@ -1,0 +1,4 @@
+//! Settlement: the processor's lines, holds, payouts, statements, reconciliation, exports, verification.
+
+mod exports;
+mod payouts;
