@@ -1,4 +1,4 @@
-use entity::{ids::PayoutId, organization, payout, payout_item, states::PayoutState};
+use entity::{payout, payout_item, states::PayoutState};
 use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
 use time::Duration;
