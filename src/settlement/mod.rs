@@ -13,6 +13,8 @@ pub mod reconciliation;
 pub mod statements;
 pub mod verify;
 
+mod rows;
+
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{

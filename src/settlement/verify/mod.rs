@@ -1,1 +1,105 @@
+//! Re-checking everything that money and grants promise, from the rows themselves.
+//!
+//! What the documents say (orders, processor lines, payouts) is summed per ledger account, and the ledger
+//! must show exactly that: a control account can't differ from its parts, a clearing account can hold
+//! only what is in flight, and no share can be lost or paid twice.
+//!
+//! Rows are read page by page without a common snapshot: under load a difference can be a change that
+//! happened in between, so a finding counts when it stays.
 
+mod documents;
+mod expected;
+mod orders;
+mod payouts;
+
+
+use std::fmt::Display;
+
+use crate::{
+    error::Result,
+    ledger::{self, verify::Report},
+    state::AppState,
+};
+use expected::Expected;
+
+/// Rows looked at in one go.
+const PAGE_ROWS: u64 = 500;
+/// Violations told in full; more are only counted.
+const TOLD_MAX: usize = 100;
+
+/// What was checked, and what was found.
+#[derive(Debug, Default)]
+pub struct VerifyReport {
+    /// The ledger's own promises.
+    pub ledger: Report,
+    /// Orders read.
+    pub orders: u64,
+    /// Orders of them that were paid.
+    pub paid_orders: u64,
+    /// Orders of them that were free and completed.
+    pub free_orders: u64,
+    /// Grants compared with their order.
+    pub grants: u64,
+    /// Lines of the processor compared with their entry.
+    pub processor_lines: u64,
+    /// Payouts compared with their items and their entry.
+    pub payouts: u64,
+    /// Licence documents hashed again.
+    pub licence_documents: u64,
+    /// Ledger accounts whose balance was derived again from the documents.
+    pub accounts: u64,
+    /// What is wrong outside of the ledger's own promises, as sentences with the ids in them.
+    pub violations: Vec<String>,
+    /// Violations beyond the ones told.
+    pub more: usize,
+}
+
+impl VerifyReport {
+    /// True when nothing is wrong anywhere.
+    pub fn is_clean(&self) -> bool {
+        self.all_violations().next().is_none()
+    }
+
+    /// Everything that is wrong, the ledger's own promises first.
+    pub fn all_violations(&self) -> impl Iterator<Item = &str> {
+        self.ledger.violations.iter().chain(&self.violations).map(String::as_str)
+    }
+
+    /// Violations that were found and not told.
+    pub fn untold(&self) -> usize {
+        self.ledger.more + self.more
+    }
+
+    fn require(&mut self, good: bool, text: impl FnOnce() -> String) {
+        if good {
+            return;
+        }
+        if self.violations.len() < TOLD_MAX {
+            self.violations.push(text());
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn equal<T: PartialEq + Display>(&mut self, what: &str, expected: T, found: T) {
+        let good = expected == found;
+        self.require(good, || format!("{what} is {found}, not {expected}"));
+    }
+}
+
+/// Re-checks everything; `progress` is told what is being read and how many rows of it so far.
+///
+/// # Errors
+/// Those of the database; what is wrong in the data is in the report.
+pub async fn verify_all(app: &AppState, mut progress: impl FnMut(&str, u64)) -> Result<VerifyReport> {
+    let conn = app.db.read();
+    let mut report = VerifyReport::default();
+    let mut expected = Expected::default();
+    orders::check(conn, &mut report, &mut expected, &mut progress).await?;
+    payouts::check_payouts(conn, &mut report, &mut expected, &mut progress).await?;
+    payouts::check_lines(conn, &mut report, &mut expected, &mut progress).await?;
+    documents::check(conn, &mut report, &mut progress).await?;
+    expected.compare(conn, &mut report).await?;
+    report.ledger = ledger::verify::verify(conn, |entries| progress("ledger entries", entries)).await?;
+    Ok(report)
+}

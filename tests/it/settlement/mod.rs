@@ -2,4 +2,6 @@
 
 mod exports;
 mod payouts;
+mod random;
 mod statements;
+mod verify;

@@ -1,0 +1,46 @@
+//! What every ledger account must amount to, summed from the documents behind it.
+
+use std::collections::BTreeMap;
+
+use entity::states::AccountClass;
+use sea_orm::ConnectionTrait;
+
+use super::VerifyReport;
+use crate::{
+    base::{Currency, Money},
+    error::Result,
+    ledger::{self, Account},
+};
+
+/// Sums by account code and currency; debits positive.
+#[derive(Debug, Default)]
+pub struct Expected(BTreeMap<(String, Currency), i128>);
+
+impl Expected {
+    /// Adds a debit.
+    pub fn debit(&mut self, account: &Account, amount: Money) {
+        *self.0.entry((account.code(), amount.currency)).or_default() += i128::from(amount.minor);
+    }
+
+    /// Adds a credit.
+    pub fn credit(&mut self, account: &Account, amount: Money) {
+        *self.0.entry((account.code(), amount.currency)).or_default() -= i128::from(amount.minor);
+    }
+
+    /// Compares with the balances of the ledger, and checks that nobody is owed less than nothing.
+    pub async fn compare(mut self, conn: &impl ConnectionTrait, report: &mut VerifyReport) -> Result<()> {
+        for row in ledger::balances(conn, None).await? {
+            report.accounts += 1;
+            let found = i128::from(row.balance.minor);
+            let expected = self.0.remove(&(row.code.clone(), row.balance.currency)).unwrap_or(0);
+            let what = format!("the balance of {} in {} (minor units)", row.code, row.balance.currency);
+            report.equal(&what, expected, found);
+            let owed = row.class == AccountClass::Liability && found > 0;
+            report.require(!owed, || format!("{} owes us {}: a share was paid out twice", row.code, row.balance));
+        }
+        for ((code, currency), sum) in self.0 {
+            report.equal(&format!("the balance of {code} in {currency} (minor units)"), sum, 0);
+        }
+        Ok(())
+    }
+}
