@@ -1,3 +1,19 @@
-pub fn routes() -> utoipa_axum::router::OpenApiRouter<crate::AppState> {
-    utoipa_axum::router::OpenApiRouter::new()
-}
+//! Reconciliation: our orders and payouts, the processor's lines and balances, and the ledger must tell
+//! the same story; every difference is found, named and given its amount.
+//!
+//! What is only late (a charge whose line has not been imported) is told apart as timing. Rows are read
+//! page by page; findings beyond a limit are counted, not kept.
+
+mod balances;
+mod documents;
+mod http;
+mod lines;
+mod model;
+mod orders;
+mod payouts;
+mod service;
+mod store;
+
+pub use http::routes;
+pub use model::{Difference, DifferenceClass, Report, TimingClass};
+pub use service::{Period, reconcile, run};

@@ -12,7 +12,6 @@ mod expected;
 mod orders;
 mod payouts;
 
-
 use std::fmt::Display;
 
 use crate::{

@@ -12,10 +12,7 @@ use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
-use super::{
-    Expected, PAGE_ROWS, VerifyReport,
-
-};
+use super::{Expected, PAGE_ROWS, VerifyReport};
 use crate::{
     base::{Currency, Money},
     error::Result,

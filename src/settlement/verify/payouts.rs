@@ -12,10 +12,7 @@ use sea_orm::{
     sea_query::Expr,
 };
 
-use super::{
-    Expected, PAGE_ROWS, VerifyReport,
-
-};
+use super::{Expected, PAGE_ROWS, VerifyReport};
 use crate::{
     base::{Currency, Money},
     error::Result,
