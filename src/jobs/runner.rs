@@ -9,8 +9,8 @@ use super::{profile_file, queue, relay};
 use crate::{
     catalog::revisions,
     error::{Error, Result},
-    people,
     ledger::seal,
+    people,
     settlement::{holds, payouts, processor},
     state::AppState,
     terms::offers,

@@ -80,7 +80,7 @@ impl VerifyReport {
         }
     }
 
-    fn equal<T: PartialEq + Display>(&mut self, what: &str, expected: T, found: T) {
+    fn equal<T: PartialEq + Copy + Display>(&mut self, what: &str, expected: T, found: T) {
         let good = expected == found;
         self.require(good, || format!("{what} is {found}, not {expected}"));
     }

@@ -99,6 +99,7 @@ impl TestApp {
             decided_at: Set(None),
             decision_note: Set(None),
             closed_at: Set(Some(Timestamp(now))),
+            hold_ended_at: Set(None),
         };
         self.insert(order).await;
         let grant = grant::ActiveModel {
