@@ -241,7 +241,7 @@ async fn export(loaded: Loaded, format: LedgerFormat) -> Result<()> {
     let bar = indicatif::ProgressBar::new_spinner();
     let mut sink = std::io::BufWriter::new(std::io::stdout());
     exports::export_ledger(&built.app, format.into(), &mut sink, |entries| {
-        bar.set_message(format!("{entries} entries"))
+        bar.set_message(format!("{entries} entries"));
     })
     .await?;
     bar.finish_and_clear();

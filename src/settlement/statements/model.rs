@@ -15,7 +15,7 @@ use crate::{
 /// What an organisation is owed, in one currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
-    "currency": "EUR", "pending_minor": 4000, "payable_minor": 8001, "in_payout_minor": 0, "paid_out_minor": 120_00
+    "currency": "EUR", "pending_minor": 4000, "payable_minor": 8001, "in_payout_minor": 0, "paid_out_minor": 12000
 }))]
 pub struct BalanceView {
     /// The currency.

@@ -80,7 +80,7 @@ impl VerifyReport {
         }
     }
 
-    fn equal<T: PartialEq + Display>(&mut self, what: &str, expected: T, found: T) {
+    fn equal<T: PartialEq + Copy + Display>(&mut self, what: &str, expected: T, found: T) {
         let good = expected == found;
         self.require(good, || format!("{what} is {found}, not {expected}"));
     }
@@ -102,7 +102,6 @@ pub async fn verify_all(app: &AppState, mut progress: impl FnMut(&str, u64)) -> 
     report.ledger = ledger::verify::verify(conn, |entries| progress("ledger entries", entries)).await?;
     Ok(report)
 }
-
 /// The figures, a line each, and the verdict.
 impl Display for VerifyReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -3,5 +3,6 @@
 mod exports;
 mod payouts;
 mod random;
+mod reconciliation;
 mod statements;
 mod verify;
