@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 const AT_ONCE: usize = 6;
 
 /// What was built.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct BuiltSquare {
     pub free: usize,
     pub paid: usize,
@@ -29,11 +29,15 @@ pub(super) struct BuiltSquare {
     pub seconds: f64,
     /// Position in the description of the listing that is left for the walk.
     pub left_for_the_walk: usize,
+    /// What was made.
+    pub made: Vec<Made>,
 }
 
 /// A listing made over the API.
 #[derive(Debug, Clone)]
 pub(super) struct Made {
+    /// Key of the provider.
+    pub provider: String,
     pub listing: String,
     pub revision: String,
     pub files: Vec<Value>,
@@ -64,16 +68,14 @@ pub(super) async fn build(client: &Client, square: &Square, actors: &Actors) -> 
             let bytes = made.files.iter().filter_map(|file| file["size_bytes"].as_u64()).sum();
             counts.bytes.fetch_add(bytes, Ordering::Relaxed);
             bar.inc(1);
-            Ok::<_, Error>(
-                made.files.iter().filter_map(|file| file["id"].as_str().map(ToOwned::to_owned)).collect::<Vec<_>>(),
-            )
+            Ok::<_, Error>(made)
         }
     }))
     .buffer_unordered(AT_ONCE)
     .try_collect::<Vec<_>>()
     .await?;
     bar.finish_and_clear();
-    wait_for_profiles(client, &made.into_iter().flatten().collect::<Vec<_>>()).await?;
+    wait_for_profiles(client, &made).await?;
     Ok(BuiltSquare {
         free: counts.free.load(Ordering::Relaxed),
         paid: counts.paid.load(Ordering::Relaxed),
@@ -81,11 +83,13 @@ pub(super) async fn build(client: &Client, square: &Square, actors: &Actors) -> 
         bytes: counts.bytes.load(Ordering::Relaxed),
         seconds: started.elapsed().as_secs_f64(),
         left_for_the_walk: left,
+        made,
     })
 }
 
 /// Every file is read through by a background job; the walk starts when all are.
-async fn wait_for_profiles(client: &Client, files: &[String]) -> Result<()> {
+async fn wait_for_profiles(client: &Client, made: &[Made]) -> Result<()> {
+    let files: Vec<_> = made.iter().flat_map(|made| &made.files).filter_map(|file| file["id"].as_str()).collect();
     let bar = narrate::bar("profiles", files.len());
     for file in files {
         while client.get(&format!("/api/v1/files/{file}/profile"), "").await?.text("/state")? == "pending" {
@@ -128,7 +132,7 @@ pub(super) async fn list(client: &Client, square: &Square, actors: &Actors, list
         offers.push(make_offer(client, key, &id, listing, offer).await?);
     }
     client.act(&format!("/api/v1/listings/{id}/publish"), key).await?;
-    Ok(Made { listing: id, revision, files, offers })
+    Ok(Made { provider: listing.provider.clone(), listing: id, revision, files, offers })
 }
 
 fn description(listing: &Listing, contact: &str) -> Value {

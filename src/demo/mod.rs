@@ -5,6 +5,7 @@ mod actors;
 mod build;
 mod client;
 mod manifest;
+mod market;
 mod narrate;
 mod square;
 mod walk;
@@ -85,7 +86,9 @@ async fn tour(built: &Built, square: &square::Square, base_url: &str, options: &
     let actors = actors::enrol(&built.app, &client, square).await?;
     let built_square = build::build(&client, square, &actors).await?;
     narrate::square_built(&built_square)?;
-    let walk = walk::walk(&built.app, &client, square, &actors, &built_square).await?;
+    let market = market::open(&client, square, &actors, &built_square).await?;
+    narrate::line(market.in_words())?;
+    let walk = walk::walk(&built.app, &client, square, &actors, &built_square, &market).await?;
     if let Some(path) = &options.manifest {
         manifest::write(path, base_url, &actors, &walk)?;
     }

@@ -9,6 +9,7 @@ use super::{
     actors::{Actor, Actors},
     build::{self, BuiltSquare, Made},
     client::{self, Client, Reply},
+    market::Market,
     narrate::{self, fact, line, money, size, step},
     square::{Listing, Square},
 };
@@ -50,6 +51,7 @@ pub(super) async fn walk(
     square: &Square,
     actors: &Actors,
     built: &BuiltSquare,
+    market: &Market,
 ) -> Result<Walk> {
     let started = Instant::now();
     let listing = &square.listings[built.left_for_the_walk];
@@ -64,7 +66,7 @@ pub(super) async fn walk(
     company_buys(&cast, &made, &mut walk).await?;
     company_downloads(&cast, &made, &mut walk).await?;
     money_is_split(&cast, &walk).await?;
-    payout_runs(&cast, &mut walk).await?;
+    payouts_run(&cast, market, &mut walk).await?;
     operator_reconciles(&cast, &mut walk).await?;
     ledger_verifies(app).await?;
     walk.seconds = started.elapsed().as_secs_f64();
@@ -224,58 +226,72 @@ async fn money_is_split(cast: &Cast<'_>, walk: &Walk) -> Result<()> {
     fact("operator's share", format!("{} ({}.{:02} %)", money(operator, &currency), bps / 100, bps % 100))
 }
 
-async fn payout_runs(cast: &Cast<'_>, walk: &mut Walk) -> Result<()> {
-    step(7, "A payout runs")?;
-    let order = cast.client.get(&format!("/api/v1/orders/{}", walk.order), &cast.provider.api_key).await?;
-    let (share, currency) = (order.number("/provider_share/minor")?, order.text("/total/currency")?);
-    wait_for("the share to become payable", || async {
-        let balance = cast.client.get("/api/v1/settlement/balance", &cast.provider.api_key).await?;
-        let rows = balance.body["balances"].as_array().cloned().unwrap_or_default();
-        let payable =
-            rows.iter().find(|row| text(row, "/currency") == currency).and_then(|row| row["payable_minor"].as_i64());
-        Ok((payable == Some(share)).then_some(balance))
+async fn payouts_run(cast: &Cast<'_>, market: &Market, walk: &mut Walk) -> Result<()> {
+    step(7, "Payouts run, one per currency")?;
+    let payable = wait_for("the shares to become payable", || async {
+        let reply = cast.client.get("/api/v1/settlement/balance", &cast.provider.api_key).await?;
+        let rows = reply.body["balances"].as_array().cloned().unwrap_or_default();
+        let ready = !rows.is_empty() && rows.iter().all(|row| row["pending_minor"] == 0);
+        Ok(ready.then_some(rows))
     })
     .await?;
-    fact("payable", money(share, &currency))?;
-    let run = json!({"currency": currency, "minimum_minor": 100, "recipients": "both"});
-    let key = format!("walk-{}", walk.order);
+    for row in payable {
+        let sum = money(row["payable_minor"].as_i64().unwrap_or(0), &text(&row, "/currency"));
+        fact("payable", format!("{sum} to {}", cast.provider.name))?;
+    }
+    let mut currencies: Vec<_> = market.paid.keys().map(String::as_str).collect();
+    currencies.push("EUR");
+    currencies.sort_unstable();
+    currencies.dedup();
+    for currency in currencies {
+        payout_run(cast, currency, walk).await?;
+    }
+    expect(!walk.payout.is_empty(), "the runs pay the provider")
+}
+
+async fn payout_run(cast: &Cast<'_>, currency: &str, walk: &mut Walk) -> Result<()> {
+    let run = json!({"currency": currency, "minimum_minor": 1, "recipients": "both"});
+    let key = format!("walk-{}-{currency}", walk.order);
     let made = cast.client.post_once("/api/v1/payout-runs", &cast.operator.api_key, &key, &run).await?;
-    let payouts = made.body["payouts"].as_array().cloned().unwrap_or_default();
-    let mine = payouts.iter().find(|payout| text(payout, "/organization_id") == cast.provider.organization);
-    walk.payout = mine.map(|payout| text(payout, "/id")).unwrap_or_default();
-    expect(!walk.payout.is_empty(), "the run pays the provider")?;
-    for payout in payouts {
-        let id = text(&payout, "/id");
+    let (mut providers, mut provider_minor, mut operator_minor) = (0, 0, 0);
+    for payout in made.body["payouts"].as_array().into_iter().flatten() {
+        let id = text(payout, "/id");
         let paid = wait_for("the payout to arrive", || async {
             let reply = cast.client.get(&format!("/api/v1/payouts/{id}"), &cast.operator.api_key).await?;
             Ok((reply.text("/state")? == "paid").then_some(reply))
         })
         .await?;
-        let amount = money(paid.number("/amount_minor")?, &paid.text("/currency")?);
-        fact(&format!("to the {}", paid.text("/recipient")?), format!("{amount} paid ({id})"))?;
+        let minor = paid.number("/amount_minor")?;
+        if paid.text("/recipient")? == "operator" {
+            operator_minor += minor;
+        } else {
+            (providers, provider_minor) = (providers + 1, provider_minor + minor);
+        }
+        if currency == "EUR" && text(payout, "/organization_id") == cast.provider.organization {
+            walk.payout = id;
+        }
     }
-    Ok(())
+    let who = if providers == 1 { "1 provider".to_owned() } else { format!("{providers} providers") };
+    let sums = (money(provider_minor, currency), money(operator_minor, currency));
+    fact("paid", format!("{} to {who}, {} to the operator", sums.0, sums.1))
 }
 
 async fn operator_reconciles(cast: &Cast<'_>, walk: &mut Walk) -> Result<()> {
     step(8, "The operator reconciles orders, processor and payouts")?;
     let made = cast.client.post("/api/v1/reconciliations", &cast.operator.api_key, &json!({})).await?;
     walk.reconciliation = made.text("/id")?;
+    let columns = ["orders", "charged", "paid out", "books", "processor", "unexplained"];
+    let cells = |cells: [String; 6]| cells.iter().map(|cell| format!("{cell:>18}")).collect::<String>();
+    line(format!("  {}", cells(columns.map(ToOwned::to_owned))))?;
     for total in made.body["report"]["totals"].as_array().into_iter().flatten() {
         let code = text(total, "/currency");
         let sum = |name: &str| money(total[name].as_i64().unwrap_or(i64::MAX), &code);
-        fact("orders", format!("{} in {} orders", sum("orders_minor"), total["orders"]))?;
-        fact("processor", format!("{} charged", sum("charges_minor")))?;
-        fact("payouts", format!("{} decided, {} sent", sum("payouts_minor"), sum("transfers_minor")))?;
-        fact(
-            "balance",
-            format!(
-                "{} in the books, {} at the processor",
-                sum("ledger_balance_minor"),
-                sum("processor_balance_minor")
-            ),
-        )?;
-        fact("unexplained", sum("unexplained_minor"))?;
+        let names = ["orders_minor", "charges_minor", "transfers_minor", "ledger_balance_minor"];
+        let [orders, charged, out, books] = names.map(sum);
+        line(format!(
+            "  {}",
+            cells([orders, charged, out, books, sum("processor_balance_minor"), sum("unexplained_minor")])
+        ))?;
         expect(total["unexplained_minor"].as_i64() == Some(0), "everything is explained")?;
     }
     let differences = made.number("/difference_count")?;
