@@ -1,6 +1,6 @@
 //! The table of contents of the API: one line per feature.
 
-use axum::{Router, middleware::from_fn};
+use axum::{Router, middleware::from_fn, response::Redirect, routing::get};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
@@ -67,7 +67,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// The document at `/openapi.json`, and pages about it at `/docs` that load nothing from elsewhere.
 fn docs() -> Router {
     let config = Config::default().validator_url("none").try_it_out_enabled(true).persist_authorization(false);
-    SwaggerUi::new("/docs").url("/openapi.json", openapi()).config(config).into()
+    let pages: Router = SwaggerUi::new("/docs").url("/openapi.json", openapi()).config(config).into();
+    pages.route("/", get(|| async { Redirect::to("/docs/") }))
 }
 
 /// The whole service.

@@ -56,7 +56,7 @@ pub struct OfferIn {
     pub kind: OfferKind,
     /// The whole price, for a subscription that of the whole term; none for a free offer.
     pub price: Option<Money>,
-    /// Months of a subscription, paid in advance.
+    /// Months a grant lasts; given for a subscription, which is paid in advance, else that of the licence.
     #[schema(minimum = 1, maximum = 36)]
     pub term_months: Option<i32>,
     /// A licence of yours, or an open one.
@@ -144,7 +144,7 @@ pub struct OfferView {
     /// The whole price; absent for a free offer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<Money>,
-    /// Months of a subscription, paid in advance.
+    /// Months a grant lasts; given for a subscription, which is paid in advance, else that of the licence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub term_months: Option<i32>,
     /// What the buyer may do.

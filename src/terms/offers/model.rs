@@ -35,12 +35,24 @@ pub(super) struct Conditions {
     pub kind: OfferKind,
     /// None for a free offer, at least one minor unit otherwise.
     pub price: Option<Money>,
-    /// Set for subscriptions alone.
+    /// Months a grant lasts: of a subscription, or of the licence where that ends by itself.
     pub term_months: Option<i32>,
     pub approval_required: bool,
     pub coverage: Coverage,
     pub valid_from: OffsetDateTime,
     pub valid_until: Option<OffsetDateTime>,
+}
+
+impl Conditions {
+    /// The same conditions under `terms`: a grant never outlasts its licence.
+    #[must_use]
+    pub(super) fn under(self, terms: &Terms) -> Self {
+        let of_licence = match terms.duration {
+            LicenceDuration::Fixed { months, .. } => Some(i32::from(months)),
+            LicenceDuration::Perpetual => None,
+        };
+        Self { term_months: self.term_months.or(of_licence), ..self }
+    }
 }
 
 impl Draft {
@@ -266,6 +278,18 @@ mod tests {
     fn pointers(draft: Draft) -> Vec<String> {
         let fields = draft.check(NOW).map_or_else(|error| error.fields, |_| vec![]);
         fields.into_iter().map(|field| field.pointer).collect()
+    }
+
+    #[test]
+    fn a_grant_ends_with_its_licence_unless_the_offer_ends_it_sooner() {
+        let terms = Preset::InternalUse.terms();
+        let LicenceDuration::Fixed { months, .. } = terms.duration else { panic!("the preset has an end") };
+        let once = one_off(100).check(NOW).expect("makes sense").under(&terms);
+        assert_eq!(once.term_months, Some(i32::from(months)));
+        let shorter = subscription(1).check(NOW).expect("makes sense").under(&terms);
+        assert_eq!(shorter.term_months, Some(1));
+        let open = resolve("CC-BY-4.0").expect("known").terms(LangText::default());
+        assert_eq!(free().check(NOW).expect("makes sense").under(&open).term_months, None);
     }
 
     #[test]

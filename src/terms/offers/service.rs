@@ -85,7 +85,7 @@ pub(super) async fn publish(
                 if conditions.price.is_some() {
                     listings::refuse_price(actor.organization.provider_kind, facts.theme)?;
                 }
-                let licence_hash = fitting_hash(&tx, &actor, &facts, &conditions, licence).await?;
+                let (licence_hash, conditions) = under_licence(&tx, &actor, &facts, conditions, licence).await?;
                 let new = NewOffer {
                     id,
                     listing_id: listing,
@@ -118,19 +118,19 @@ async fn require_room(tx: &Tx, facts: &ListingFacts, now: OffsetDateTime) -> Res
     Ok(())
 }
 
-async fn fitting_hash(
+async fn under_licence(
     tx: &Tx,
     actor: &Actor,
     facts: &ListingFacts,
-    conditions: &Conditions,
+    conditions: Conditions,
     choice: LicenceChoice,
-) -> Result<String> {
+) -> Result<(String, Conditions)> {
     let advice = "There is no such licence that you may use: it is not yours, or archived.";
     let licence = licences::find_usable(tx.conn(), choice.id, actor.org_id()).await?;
     let licence = licence.ok_or_else(|| Error::invalid(choice.pointer, advice))?;
     let terms = licences::find_document(tx.conn(), &licence.hash).await?.terms;
-    model::require_fitting_licence(conditions, licence.kind, &terms, facts.personal_data, choice.pointer)?;
-    Ok(licence.hash)
+    model::require_fitting_licence(&conditions, licence.kind, &terms, facts.personal_data, choice.pointer)?;
+    Ok((licence.hash, conditions.under(&terms)))
 }
 
 /// Queues a look at the listing for the instants at which the offer begins and ends.
