@@ -15,7 +15,7 @@ use super::store;
 use crate::{
     auth::actor::{Actor, CanFinance, Operating},
     base::{money::FULL_BPS, page::Page},
-    error::{Check, Result},
+    error::{Check, Error, Result},
     http::{IdempotencyHeader, Json, PageQuery, Query, extract::page_cursor},
     people::audit,
     state::AppState,
@@ -98,7 +98,6 @@ pub async fn create_fee_rule(
     let from_at = input.from_at.map_or(now, |at| at.0);
     let mut check = Check::new();
     check.require(input.operator_bps <= FULL_BPS, "/operator_bps", "A share is at most 10000 basis points (100 %).");
-    check.require(from_at >= now, "/from_at", "A rule can't reach back: take a time from now on.");
     check.done()?;
     let key = key.for_request(&format!("fee-rules:{}", actor.org_id()), &input)?;
     let rule = fee_rule::Model {
@@ -130,6 +129,9 @@ async fn write_rule(
                 if let Claim::Replay(id) = claim(&tx, &key, &rule.id.to_string(), now).await? {
                     let made = store::find(tx.conn(), &id).await?;
                     return Ok((made, tx));
+                }
+                if rule.from_at.0 < now {
+                    return Err(Error::invalid("/from_at", "A rule can't reach back: take a time from now on."));
                 }
                 store::insert(&tx, rule.clone()).await?;
                 let detail = serde_json::json!({"operator_bps": rule.operator_bps, "from_at": rule.from_at});
