@@ -4,7 +4,9 @@
 //! the row and then finds the first one's resource. Check-then-insert fails under racing requests.
 
 use entity::{Timestamp, idempotency};
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, sea_query::OnConflict,
+};
 use time::OffsetDateTime;
 
 use super::Tx;
@@ -49,15 +51,24 @@ pub async fn claim(tx: &Tx, key: &IdempotencyKey, resource: &str, now: OffsetDat
     if inserted == 1 {
         return Ok(Claim::Fresh);
     }
+    let earlier = find_claim(tx.conn(), key).await?;
+    earlier.map(Claim::Replay).ok_or_else(|| Error::unavailable("The same request is being worked on. Try again.", 1))
+}
+
+/// The resource that `key` was claimed for, if it was: for a request that would be refused by now, but
+/// may be the repetition of one that was not.
+///
+/// # Errors
+/// [`Problem::IdempotencyKeyReused`] when the key was used for another request.
+pub async fn find_claim(conn: &impl ConnectionTrait, key: &IdempotencyKey) -> Result<Option<String>> {
     let earlier = idempotency::Entity::find()
         .filter(idempotency::Column::Scope.eq(&key.scope))
         .filter(idempotency::Column::Key.eq(&key.key))
-        .one(tx.conn())
-        .await?
-        .ok_or_else(|| Error::unavailable("The same request is being worked on. Try again.", 1))?;
-    if earlier.request_hash != key.request_hash {
+        .one(conn)
+        .await?;
+    if earlier.as_ref().is_some_and(|earlier| earlier.request_hash != key.request_hash) {
         let detail = "This Idempotency-Key was used for another request. Use a fresh key, or repeat the same body.";
         return Err(Error::new(Problem::IdempotencyKeyReused, detail));
     }
-    Ok(Claim::Replay(earlier.resource))
+    Ok(earlier.map(|earlier| earlier.resource))
 }

@@ -3,13 +3,16 @@
 use entity::{Timestamp, inbox, states::InboxState};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, OnConflict},
 };
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{Db, Tx};
 use crate::error::Result;
+
+/// Tries to handle a message before it waits for a person; the last is 511 seconds after it came.
+const ATTEMPTS_MAX: i32 = 10;
 
 /// A verified message.
 #[derive(Debug, Clone)]
@@ -63,13 +66,13 @@ pub async fn finish(tx: &Tx, source: &str, event_id: &str, now: OffsetDateTime) 
     Ok(updated.rows_affected == 1)
 }
 
-/// Notes that handling failed; after `attempts_max` tries the message is dead and waits for a person.
+/// Notes that handling failed; after [`ATTEMPTS_MAX`] tries the message is dead and waits for a person.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn fail(tx: &Tx, row: &inbox::Model, error: &str, attempts_max: i32) -> Result<()> {
+pub async fn fail(tx: &Tx, row: &inbox::Model, error: &str) -> Result<()> {
     let attempts = row.attempts + 1;
-    let state = if attempts >= attempts_max { InboxState::Dead } else { InboxState::Received };
+    let state = if attempts >= ATTEMPTS_MAX { InboxState::Dead } else { InboxState::Received };
     inbox::Entity::update_many()
         .col_expr(inbox::Column::State, Expr::value(state))
         .col_expr(inbox::Column::Attempts, Expr::value(attempts))
@@ -82,13 +85,20 @@ pub async fn fail(tx: &Tx, row: &inbox::Model, error: &str, attempts_max: i32) -
     Ok(())
 }
 
-/// Messages still to be handled, oldest first, at most `limit`.
+/// Messages to be handled now, oldest first, at most `limit`. One that failed `n` times waits until
+/// `2^n - 1` seconds after it came, so that the tries span minutes and not one short disturbance.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn waiting(db: &Db, limit: u64) -> Result<Vec<inbox::Model>> {
+pub async fn waiting(db: &Db, now: OffsetDateTime, limit: u64) -> Result<Vec<inbox::Model>> {
+    let due = (0..ATTEMPTS_MAX).fold(Condition::any(), |due, attempts| {
+        let came_before = Timestamp(now - Duration::seconds((1 << attempts) - 1));
+        let waited = inbox::Column::ReceivedAt.lte(came_before);
+        due.add(Condition::all().add(inbox::Column::Attempts.eq(attempts)).add(waited))
+    });
     Ok(inbox::Entity::find()
         .filter(inbox::Column::State.eq(InboxState::Received))
+        .filter(due)
         .order_by_asc(inbox::Column::ReceivedAt)
         .limit(limit)
         .all(db.read())

@@ -2,9 +2,9 @@
 
 use entity::{
     Timestamp,
-    ids::{OfferId, OrderId, PaymentId},
+    ids::{OfferId, OrderId},
     order, order_line,
-    states::{ListingState, OfferKind, OrderState},
+    states::{ListingState, OfferKind, OrderState, PaymentState},
 };
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
@@ -19,7 +19,7 @@ use crate::{
     catalog::listings::{self, SaleFacts},
     db::{
         Tx,
-        idempotency::{Claim, IdempotencyKey, claim},
+        idempotency::{Claim, IdempotencyKey, claim, find_claim},
         outbox::{self, News},
     },
     error::{Check, Error, Problem, Result},
@@ -102,8 +102,14 @@ pub async fn quote(app: &AppState, offer: OfferId, buyer: Option<entity::ids::Or
 /// [`payments::pay`] after, when the order stands and can be paid again.
 pub async fn place(app: &AppState, actor: &Actor, input: PlaceOrder, key: IdempotencyKey) -> Result<Placed> {
     check(&actor.organization, &input)?;
-    let quote = quote(app, input.offer_id, Some(actor.org_id())).await?;
-    check_against(&quote, actor, &input)?;
+    let quote = match acceptable_quote(app, actor, &input).await {
+        Ok(quote) => quote,
+        Err(refusal) => {
+            // The offer may be gone by now; a repeated request still finds the order it placed.
+            let earlier = find_claim(app.db.read(), &key).await?.ok_or(refusal)?;
+            return resume(app, &earlier, input.payment_method.as_deref()).await;
+        }
+    };
     let now = app.clock.now();
     let facts = freeze(app, &quote, actor, &input, now);
     let wants_payment = !facts.is_free() && input.payment_method.is_some();
@@ -126,22 +132,12 @@ pub async fn place(app: &AppState, actor: &Actor, input: PlaceOrder, key: Idempo
     match outcome {
         Ok(payment_id) => {
             let placed = Placed { order_id: facts.order.id, fresh: true };
-            pay_if_asked(app, facts, payment_id, input.payment_method.as_deref()).await?;
+            if let (Some(payment), Some(method)) = (payment_id, input.payment_method.as_deref()) {
+                payments::pay(app, facts, payment, method).await?;
+            }
             Ok(placed)
         }
         Err(earlier) => resume(app, &earlier, input.payment_method.as_deref()).await,
-    }
-}
-
-async fn pay_if_asked(
-    app: &AppState,
-    facts: OrderFacts,
-    payment: Option<PaymentId>,
-    method: Option<&str>,
-) -> Result<()> {
-    match (payment, method) {
-        (Some(payment), Some(method)) => payments::pay(app, facts, payment, method).await,
-        _ => Ok(()),
     }
 }
 
@@ -150,8 +146,11 @@ async fn resume(app: &AppState, earlier: &str, method: Option<&str>) -> Result<P
     let order_id: OrderId = earlier.parse().map_err(Error::internal)?;
     let facts = store::load(app.db.read(), order_id).await?;
     let attempts = payment_store::of_orders(app.db.read(), &[order_id]).await?;
-    let open = attempts.first().filter(|payment| payment_store::IN_FLIGHT.contains(&payment.state));
-    pay_if_asked(app, facts, open.map(|payment| payment.id), method).await?;
+    // The first attempt is the one that came with the order; later ones have requests, and means, of their own.
+    let unfinished = attempts.iter().find(|row| row.attempt == 1 && payment_store::IN_FLIGHT.contains(&row.state));
+    if let (Some(attempt), Some(method)) = (unfinished, method) {
+        payments::repeat(app, facts, attempt, method).await?;
+    }
     Ok(Placed { order_id, fresh: false })
 }
 
@@ -163,6 +162,12 @@ fn check(buyer: &ActingOrg, input: &PlaceOrder) -> Result<()> {
     check.text(&input.use_case, limits::NOTE_CHARS_MAX, "/use_case");
     check.done()?;
     input.payment_method.as_deref().map_or(Ok(()), payments::http::check_method)
+}
+
+async fn acceptable_quote(app: &AppState, actor: &Actor, input: &PlaceOrder) -> Result<Quote> {
+    let quote = quote(app, input.offer_id, Some(actor.org_id())).await?;
+    check_against(&quote, actor, input)?;
+    Ok(quote)
 }
 
 fn check_against(quote: &Quote, actor: &Actor, input: &PlaceOrder) -> Result<()> {
@@ -271,6 +276,7 @@ pub async fn approve(app: &AppState, actor: &Actor, id: OrderId, note: Option<St
                 let facts = lock_for_provider(&tx, id, &actor).await?;
                 let step = if facts.is_free() { Step::ApproveFree } else { Step::Approve };
                 let to = step.from(facts.order.state)?;
+                facts.require_in_time(now)?;
                 store::advance(&tx, id, facts.order.state, to, now).await?;
                 store::note_decision(&tx, id, note, Some(now + window), now).await?;
                 audit::record(&tx, &actor, "order.approve", id, json!({}), now).await?;
@@ -283,8 +289,11 @@ pub async fn approve(app: &AppState, actor: &Actor, id: OrderId, note: Option<St
         })
         .await?;
     let attempts = payment_store::of_orders(app.db.read(), &[id]).await?;
-    if let Some(held) = attempts.iter().find(|row| row.state == entity::states::PaymentState::Authorised) {
-        payments::capture(app, held).await?;
+    if let Some(held) = attempts.iter().find(|row| row.state == PaymentState::Authorised) {
+        // The decision stands; what the processor does not take now, the sweep takes later.
+        if let Err(error) = payments::capture(app, held).await {
+            tracing::warn!(order.id = %id, payment.id = %held.id, "an approved hold is taken later: {error}");
+        }
     }
     Ok(())
 }
@@ -309,7 +318,7 @@ pub async fn decline(app: &AppState, actor: &Actor, id: OrderId, note: String) -
             }
         })
         .await?;
-    payments::void_abandoned(app).await.map(|_| ())
+    payments::release(app, id).await
 }
 
 async fn lock_for_provider(tx: &Tx, id: OrderId, actor: &Actor) -> Result<OrderFacts> {
@@ -332,7 +341,7 @@ pub async fn cancel(app: &AppState, actor: &Actor, id: OrderId) -> Result<()> {
                     return Err(Error::not_found("order"));
                 }
                 let to = Step::Cancel.from(facts.order.state)?;
-                if is_being_paid(&tx, id).await? {
+                if is_being_paid(&tx, &facts).await? {
                     return Err(Error::conflict("A payment of this order is under way. Try again in a minute."));
                 }
                 store::advance(&tx, id, facts.order.state, to, now).await?;
@@ -342,12 +351,18 @@ pub async fn cancel(app: &AppState, actor: &Actor, id: OrderId) -> Result<()> {
             }
         })
         .await?;
-    payments::void_abandoned(app).await.map(|_| ())
+    payments::release(app, id).await
 }
 
-async fn is_being_paid(tx: &Tx, id: OrderId) -> Result<bool> {
-    let attempts = payment_store::of_orders(tx.conn(), &[id]).await?;
-    Ok(attempts.iter().any(|payment| payment_store::IN_FLIGHT.contains(&payment.state)))
+/// Whether the money may be taken any moment: a charge is under way, or the hold of an approved order
+/// is about to be captured.
+async fn is_being_paid(tx: &Tx, facts: &OrderFacts) -> Result<bool> {
+    let approved = facts.order.state == OrderState::AwaitingPayment;
+    let taken_soon = |state: PaymentState| {
+        payment_store::IN_FLIGHT.contains(&state) || approved && state == PaymentState::Authorised
+    };
+    let attempts = payment_store::of_orders(tx.conn(), &[facts.order.id]).await?;
+    Ok(attempts.iter().any(|payment| taken_soon(payment.state)))
 }
 
 /// Closes orders that nobody approved or paid in time; returns how many.
@@ -356,22 +371,30 @@ async fn is_being_paid(tx: &Tx, id: OrderId) -> Result<bool> {
 /// Those of the database.
 pub async fn expire_due(app: &AppState) -> Result<usize> {
     let now = app.clock.now();
-    let mut expired = 0;
-    for id in store::overdue(app.db.read(), now, BATCH).await? {
-        let done = app
-            .db
-            .write("trade.expire_order", move |tx| async move {
-                let facts = store::lock(&tx, id).await?;
-                let Ok(to) = Step::Expire.from(facts.order.state) else { return Ok((false, tx)) };
-                if facts.order.expires_at.0 > now || is_being_paid(&tx, id).await? {
-                    return Ok((false, tx));
-                }
-                let done = store::advance(&tx, id, facts.order.state, to, now).await?;
-                outbox::append(&tx, vec![news(&facts, "order.expired")], now).await?;
-                Ok((done, tx))
-            })
-            .await?;
-        expired += usize::from(done);
+    let (mut expired, mut after) = (0, None);
+    loop {
+        // Page by page, so that orders which are being paid don't stand before the others for ever.
+        let overdue = store::overdue(app.db.read(), now, after, BATCH).await?;
+        let Some(last) = overdue.last().copied() else { return Ok(expired) };
+        after = Some(last);
+        for (_, id) in overdue {
+            expired += usize::from(expire(app, id).await?);
+        }
     }
-    Ok(expired)
+}
+
+async fn expire(app: &AppState, id: OrderId) -> Result<bool> {
+    let now = app.clock.now();
+    app.db
+        .write("trade.expire_order", move |tx| async move {
+            let facts = store::lock(&tx, id).await?;
+            let Ok(to) = Step::Expire.from(facts.order.state) else { return Ok((false, tx)) };
+            if facts.order.expires_at.0 > now || is_being_paid(&tx, &facts).await? {
+                return Ok((false, tx));
+            }
+            let done = store::advance(&tx, id, facts.order.state, to, now).await?;
+            outbox::append(&tx, vec![news(&facts, "order.expired")], now).await?;
+            Ok((done, tx))
+        })
+        .await
 }

@@ -8,8 +8,8 @@ use entity::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, ExprTrait as _, Query},
 };
 use time::OffsetDateTime;
@@ -38,6 +38,17 @@ impl OrderFacts {
         let currency: Currency =
             self.order.currency.parse().map_err(|e: crate::base::currency::UnknownCurrency| Error::internal(e))?;
         Ok(Money::new(self.order.total_minor, currency))
+    }
+
+    /// Refuses an order whose time is over, whether or not the sweep has closed it already.
+    ///
+    /// # Errors
+    /// `Conflict`.
+    pub fn require_in_time(&self, now: OffsetDateTime) -> Result<()> {
+        if self.order.expires_at.0 > now {
+            return Ok(());
+        }
+        Err(Error::conflict("The time in which this order could be approved or paid is over. Order again."))
     }
 
     /// True when there is nothing to pay.
@@ -144,14 +155,25 @@ pub(super) async fn note_decision(
     Ok(())
 }
 
-/// Open orders whose time is over, oldest first.
-pub(super) async fn overdue(conn: &impl ConnectionTrait, now: OffsetDateTime, limit: u64) -> Result<Vec<OrderId>> {
+/// Open orders whose time is over, oldest first, from the one `after` on.
+pub(super) async fn overdue(
+    conn: &impl ConnectionTrait,
+    now: OffsetDateTime,
+    after: Option<(Timestamp, OrderId)>,
+    limit: u64,
+) -> Result<Vec<(Timestamp, OrderId)>> {
+    use order::Column::{ExpiresAt, Id};
+    let beyond = after.map_or_else(Condition::all, |(at, id)| {
+        Condition::any().add(ExpiresAt.gt(at)).add(Condition::all().add(ExpiresAt.eq(at)).add(Id.gt(id)))
+    });
     Ok(order::Entity::find()
         .select_only()
-        .column(order::Column::Id)
+        .columns([ExpiresAt, Id])
+        .filter(beyond)
         .filter(order::Column::State.is_in([OrderState::AwaitingApproval, OrderState::AwaitingPayment]))
-        .filter(order::Column::ExpiresAt.lte(Timestamp(now)))
-        .order_by_asc(order::Column::ExpiresAt)
+        .filter(ExpiresAt.lte(Timestamp(now)))
+        .order_by_asc(ExpiresAt)
+        .order_by_asc(Id)
         .limit(limit)
         .into_tuple()
         .all(conn)

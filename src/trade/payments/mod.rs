@@ -9,7 +9,7 @@ mod service;
 mod settlement;
 pub(super) mod store;
 
-pub(super) use service::{attempt, capture};
+pub(super) use service::{attempt, capture, release, repeat};
 pub use service::{handle_inbox, heal, pay, start_payment, void_abandoned};
 pub(super) use settlement::complete;
 pub use settlement::settle;

@@ -17,7 +17,7 @@ use crate::{
     },
     error::{Error, Problem, Result},
     people::audit,
-    ports::payments::{Capture, ChargeRequest, ChargeState},
+    ports::payments::{Capture, Charge, ChargeRequest, ChargeState},
     state::AppState,
     trade::orders::{OrderFacts, store as orders},
 };
@@ -26,10 +26,10 @@ use crate::{
 const STUCK_SECONDS: i64 = 60;
 /// After this long a payment the processor never heard of is given up: no call lives as long.
 const GIVE_UP_SECONDS: i64 = 600;
-/// Rows looked at in one sweep.
+/// A repeated request charges until then: well before the attempt could be given up meanwhile.
+const REPEAT_SECONDS: i64 = 300;
+/// Rows looked at in one go.
 const BATCH: u64 = 50;
-/// Tries to handle a webhook before it waits for a person.
-const INBOX_ATTEMPTS_MAX: i32 = 10;
 
 /// A fresh attempt to pay `facts`.
 pub(in crate::trade) fn attempt(
@@ -73,11 +73,59 @@ pub async fn pay(app: &AppState, facts: OrderFacts, payment: PaymentId, method: 
         capture,
         description: format!("Torv {}", facts.order.id),
     };
-    let charge = outside::charge(app, &request).await?;
+    let charge = match outside::charge(app, &request).await {
+        Err(refusal) if is_refusal(&refusal) => {
+            give_up(app, payment, "refused", &refusal.detail).await?;
+            return Err(refusal);
+        }
+        outcome => outcome?,
+    };
     settle(app, &charge, Some(facts), None).await?;
     match charge.state {
         ChargeState::Failed { text, .. } => Err(Error::new(Problem::PaymentDeclined, text)),
         _ => Ok(()),
+    }
+}
+
+/// A definitive no of the processor, unlike no answer.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error.problem, Problem::Invalid | Problem::PaymentDeclined)
+}
+
+async fn give_up(app: &AppState, id: PaymentId, code: &'static str, text: &str) -> Result<()> {
+    let (now, text) = (app.clock.now(), text.to_owned());
+    app.db
+        .write("trade.give_up_payment", move |tx| {
+            let text = text.clone();
+            async move {
+                store::give_up(&tx, id, code, &text, now).await?;
+                Ok(((), tx))
+            }
+        })
+        .await
+}
+
+/// Goes on with an attempt whose request is repeated, since a crash or a lost answer may have left it
+/// unfinished. It charges nothing for an order that is closed, and no attempt that is over or old:
+/// the buyer may have paid in another way since.
+///
+/// # Errors
+/// As [`pay`].
+pub(in crate::trade) async fn repeat(
+    app: &AppState,
+    facts: OrderFacts,
+    attempt: &payment::Model,
+    method: &str,
+) -> Result<()> {
+    let is_open = matches!(facts.order.state, OrderState::AwaitingApproval | OrderState::AwaitingPayment);
+    let is_fresh = attempt.created_at.0 > app.clock.now() - Duration::seconds(REPEAT_SECONDS);
+    match attempt.state {
+        PaymentState::Created if is_open && is_fresh => pay(app, facts, attempt.id, method).await,
+        PaymentState::Created | PaymentState::Processing => heal_one(app, attempt).await.map(|_| ()),
+        PaymentState::Failed => {
+            Err(Error::new(Problem::PaymentDeclined, attempt.failure_text.clone().unwrap_or_default()))
+        }
+        PaymentState::Authorised | PaymentState::Succeeded => Ok(()),
     }
 }
 
@@ -94,7 +142,7 @@ pub async fn start_payment(
 ) -> Result<()> {
     let (now, processor) = (app.clock.now(), app.payments.name());
     let actor = actor.clone();
-    let (facts, payment) = app
+    let (facts, payment, fresh) = app
         .db
         .write("trade.start_payment", move |tx| {
             let (actor, key) = (actor.clone(), key.clone());
@@ -107,26 +155,28 @@ pub async fn start_payment(
                 }
                 if let Claim::Replay(earlier) = claimed {
                     let earlier: PaymentId = earlier.parse().map_err(Error::internal)?;
-                    return Ok(((facts, earlier), tx));
+                    let earlier = store::find(tx.conn(), earlier).await?.ok_or_else(|| Error::not_found("payment"))?;
+                    return Ok(((facts, earlier, false), tx));
                 }
                 let earlier = store::of_orders(tx.conn(), &[order]).await?;
-                may_start(&facts, &earlier)?;
+                may_start(&facts, &earlier, now)?;
                 let number = earlier.first().map_or(1, |last| last.attempt + 1);
                 let payment = payment::Model { id, ..attempt(&facts, number, processor, now) };
-                store::insert(&tx, payment).await?;
+                store::insert(&tx, payment.clone()).await?;
                 audit::record(&tx, &actor, "order.pay", order, serde_json::json!({"payment_id": id}), now).await?;
-                Ok(((facts, id), tx))
+                Ok(((facts, payment, true), tx))
             }
         })
         .await?;
-    pay(app, facts, payment, &method).await
+    if fresh { pay(app, facts, payment.id, &method).await } else { repeat(app, facts, &payment, &method).await }
 }
 
-fn may_start(facts: &OrderFacts, earlier: &[payment::Model]) -> Result<()> {
+fn may_start(facts: &OrderFacts, earlier: &[payment::Model], now: time::OffsetDateTime) -> Result<()> {
     if facts.order.state != OrderState::AwaitingPayment {
         let state = facts.order.state.as_str().replace('_', " ");
         return Err(Error::conflict(format!("There is nothing to pay: the order is {state}.")));
     }
+    facts.require_in_time(now)?;
     let open = |payment: &payment::Model| {
         store::IN_FLIGHT.contains(&payment.state) || payment.state == PaymentState::Authorised
     };
@@ -142,46 +192,94 @@ fn may_start(facts: &OrderFacts, earlier: &[payment::Model]) -> Result<()> {
 /// # Errors
 /// Those of the database; an unreachable processor is asked again next time.
 pub async fn heal(app: &AppState) -> Result<usize> {
-    let now = app.clock.now();
-    let mut healed = 0;
-    for row in store::stuck(app.db.read(), now - Duration::seconds(STUCK_SECONDS), BATCH).await? {
-        let found = app.payments.find_charge(row.id).await.map_err(Error::internal)?;
-        match found {
-            Some(charge) if charge.state == ChargeState::Processing && row.state == PaymentState::Processing => {}
-            Some(charge) => {
-                settle(app, &charge, None, None).await?;
-                healed += 1;
-            }
-            None if row.created_at.0 <= now - Duration::seconds(GIVE_UP_SECONDS) => {
-                let id = row.id;
-                app.db
-                    .write("trade.give_up_payment", move |tx| async move {
-                        store::give_up(&tx, id, now).await?;
-                        Ok(((), tx))
-                    })
-                    .await?;
-                healed += 1;
-            }
-            None => {}
+    let until = app.clock.now() - Duration::seconds(STUCK_SECONDS);
+    let (mut healed, mut after) = (0, None);
+    loop {
+        // Page by page, so that slow but healthy payments don't stand before a lost one for ever.
+        let rows = store::stuck(app.db.read(), until, after, BATCH).await?;
+        let Some(last) = rows.last() else { break };
+        after = Some((last.created_at, last.id));
+        for row in &rows {
+            healed += tried(row, heal_one(app, row).await)?;
         }
     }
     Ok(healed + capture_approved(app).await?)
 }
 
-/// Captures authorisations whose order was approved.
-pub(in crate::trade) async fn capture_approved(app: &AppState) -> Result<usize> {
-    let approved = store::authorised(app.db.read(), &[OrderState::AwaitingPayment], BATCH).await?;
-    for row in &approved {
-        capture(app, row).await?;
+/// Asks about one payment; true when it was brought forward.
+async fn heal_one(app: &AppState, row: &payment::Model) -> Result<bool> {
+    let unknown =
+        |cause| Error::unavailable("The processor has not answered. Try again in a minute.", 60).because(cause);
+    match app.payments.find_charge(row.id).await.map_err(unknown)? {
+        Some(charge) if charge.state == ChargeState::Processing && row.state == PaymentState::Processing => Ok(false),
+        Some(charge) => settle(app, &charge, None, None).await.map(|()| true),
+        None if row.created_at.0 <= app.clock.now() - Duration::seconds(GIVE_UP_SECONDS) => {
+            let text = "The processor was never reached. Pay again.";
+            give_up(app, row.id, "not_attempted", text).await.map(|()| true)
+        }
+        None => Ok(false),
     }
-    Ok(approved.len())
+}
+
+/// How many payments (0 or 1) were brought forward; one that can't be is told of and stops no other.
+fn tried(row: &payment::Model, outcome: Result<bool>) -> Result<usize> {
+    match outcome {
+        Ok(forward) => Ok(usize::from(forward)),
+        Err(error) if error.problem == Problem::Unavailable => Err(error),
+        Err(error) => {
+            let text = error.cause.as_ref().map_or_else(|| error.to_string(), ToString::to_string);
+            tracing::error!(payment.id = %row.id, "a payment can't be brought forward: {text}");
+            Ok(0)
+        }
+    }
+}
+
+/// Captures authorisations whose order was approved.
+async fn capture_approved(app: &AppState) -> Result<usize> {
+    let mut captured = 0;
+    for row in store::authorised(app.db.read(), &[OrderState::AwaitingPayment], BATCH).await? {
+        captured += tried(&row, capture(app, &row).await.map(|()| true))?;
+    }
+    Ok(captured)
 }
 
 /// Captures one authorisation and settles it.
 pub(in crate::trade) async fn capture(app: &AppState, row: &payment::Model) -> Result<()> {
     let Some(reference) = &row.processor_ref else { return Ok(()) };
-    let charge = outside::capture(app, reference).await?;
+    let outcome = outside::capture(app, reference).await;
+    settle_hold(app, row, outcome).await
+}
+
+async fn void(app: &AppState, row: &payment::Model) -> Result<()> {
+    let Some(reference) = &row.processor_ref else { return Ok(()) };
+    let outcome = outside::void(app, reference).await;
+    settle_hold(app, row, outcome).await
+}
+
+/// Settles what became of an authorisation. Where the processor refused, it was captured, voided or
+/// has lapsed there already, and that is what counts.
+async fn settle_hold(app: &AppState, row: &payment::Model, outcome: Result<Charge>) -> Result<()> {
+    let charge = match outcome {
+        Err(refusal) if is_refusal(&refusal) => {
+            let found = app.payments.find_charge(row.id).await.map_err(Error::internal)?;
+            found.filter(|charge| charge.state != ChargeState::Authorised).ok_or(refusal)?
+        }
+        outcome => outcome?,
+    };
     settle(app, &charge, None, None).await
+}
+
+/// Gives the authorisations of a closed order back; what the processor does not do now, the sweep
+/// does later.
+pub(in crate::trade) async fn release(app: &AppState, order: OrderId) -> Result<()> {
+    for row in store::of_orders(app.db.read(), &[order]).await? {
+        if row.state == PaymentState::Authorised
+            && let Err(error) = void(app, &row).await
+        {
+            tracing::warn!(order.id = %order, payment.id = %row.id, "a hold is given back later: {error}");
+        }
+    }
+    Ok(())
 }
 
 /// Gives authorisations back whose order was declined, cancelled or has expired; returns how many.
@@ -190,13 +288,11 @@ pub(in crate::trade) async fn capture(app: &AppState, row: &payment::Model) -> R
 /// Those of the processor and of the database.
 pub async fn void_abandoned(app: &AppState) -> Result<usize> {
     let closed = [OrderState::Declined, OrderState::Cancelled, OrderState::Expired];
-    let abandoned = store::authorised(app.db.read(), &closed, BATCH).await?;
-    for row in &abandoned {
-        let Some(reference) = &row.processor_ref else { continue };
-        let charge = outside::void(app, reference).await?;
-        settle(app, &charge, None, None).await?;
+    let mut voided = 0;
+    for row in store::authorised(app.db.read(), &closed, BATCH).await? {
+        voided += tried(&row, void(app, &row).await.map(|()| true))?;
     }
-    Ok(abandoned.len())
+    Ok(voided)
 }
 
 /// Handles webhooks that were stored but not handled; returns how many.
@@ -204,7 +300,7 @@ pub async fn void_abandoned(app: &AppState) -> Result<usize> {
 /// # Errors
 /// Those of the database; a message that can't be handled is noted and, after some tries, set aside.
 pub async fn handle_inbox(app: &AppState) -> Result<usize> {
-    let waiting = inbox::waiting(&app.db, BATCH).await?;
+    let waiting = inbox::waiting(&app.db, app.clock.now(), BATCH).await?;
     let mut handled = 0;
     for row in waiting {
         match handle_message(app, &row).await {
@@ -216,7 +312,7 @@ pub async fn handle_inbox(app: &AppState) -> Result<usize> {
                     .write("trade.fail_message", move |tx| {
                         let (row, text) = (row.clone(), text.clone());
                         async move {
-                            inbox::fail(&tx, &row, &text, INBOX_ATTEMPTS_MAX).await?;
+                            inbox::fail(&tx, &row, &text).await?;
                             Ok(((), tx))
                         }
                     })

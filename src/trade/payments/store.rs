@@ -7,8 +7,8 @@ use entity::{
     states::{OrderState, PaymentState},
 };
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, ExprTrait as _, Query},
 };
 use time::OffsetDateTime;
@@ -54,7 +54,7 @@ pub(super) async fn follow(tx: &Tx, id: PaymentId, charge: &Charge, now: OffsetD
         ChargeState::Failed { .. } | ChargeState::Voided => (Failed, &[Created, Authorised, Processing]),
     };
     let (code, text) = match &charge.state {
-        ChargeState::Failed { code, text } => (Some(code.clone()), Some(text.clone())),
+        ChargeState::Failed { code, text } => (Some(shortened(code, 64)), Some(shortened(text, 400))),
         ChargeState::Voided => (Some("voided".to_owned()), Some("The authorisation was given back.".to_owned())),
         _ => (None, None),
     };
@@ -72,12 +72,17 @@ pub(super) async fn follow(tx: &Tx, id: PaymentId, charge: &Charge, now: OffsetD
     Ok(updated.rows_affected == 1)
 }
 
-/// Gives an attempt up that never reached the processor.
-pub(super) async fn give_up(tx: &Tx, id: PaymentId, now: OffsetDateTime) -> Result<()> {
+/// As much of a processor's words as there is room for.
+fn shortened(text: &str, chars_max: usize) -> String {
+    text.chars().take(chars_max).collect()
+}
+
+/// Gives an attempt up that made no charge, with the reason as code and sentence.
+pub(super) async fn give_up(tx: &Tx, id: PaymentId, code: &str, text: &str, now: OffsetDateTime) -> Result<()> {
     payment::Entity::update_many()
         .col_expr(payment::Column::State, Expr::value(PaymentState::Failed))
-        .col_expr(payment::Column::FailureCode, Expr::value(Some("not_attempted")))
-        .col_expr(payment::Column::FailureText, Expr::value(Some("The processor was never reached. Pay again.")))
+        .col_expr(payment::Column::FailureCode, Expr::value(Some(code)))
+        .col_expr(payment::Column::FailureText, Expr::value(Some(shortened(text, 400))))
         .col_expr(payment::Column::SettledAt, Expr::value(Some(Timestamp(now))))
         .filter(payment::Column::Id.eq(id))
         .filter(payment::Column::State.eq(PaymentState::Created))
@@ -86,16 +91,23 @@ pub(super) async fn give_up(tx: &Tx, id: PaymentId, now: OffsetDateTime) -> Resu
     Ok(())
 }
 
-/// Attempts in flight since before `until`, oldest first.
+/// Attempts in flight since before `until`, oldest first, from the one `after` on.
 pub(super) async fn stuck(
     conn: &impl ConnectionTrait,
     until: OffsetDateTime,
+    after: Option<(Timestamp, PaymentId)>,
     limit: u64,
 ) -> Result<Vec<payment::Model>> {
+    use payment::Column::{CreatedAt, Id};
+    let beyond = after.map_or_else(Condition::all, |(at, id)| {
+        Condition::any().add(CreatedAt.gt(at)).add(Condition::all().add(CreatedAt.eq(at)).add(Id.gt(id)))
+    });
     Ok(payment::Entity::find()
         .filter(payment::Column::State.is_in(IN_FLIGHT))
-        .filter(payment::Column::CreatedAt.lte(Timestamp(until)))
-        .order_by_asc(payment::Column::CreatedAt)
+        .filter(CreatedAt.lte(Timestamp(until)))
+        .filter(beyond)
+        .order_by_asc(CreatedAt)
+        .order_by_asc(Id)
         .limit(limit)
         .all(conn)
         .await?)
