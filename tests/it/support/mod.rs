@@ -9,8 +9,13 @@ mod delivery;
 mod listings;
 mod records;
 pub mod sales;
+mod trade;
+mod webhooks;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 pub use actors::{LoggedIn, May, PASSWORD, TestOrg};
 pub use answer::{Answer, Request};
@@ -18,9 +23,16 @@ use axum::Router;
 pub use catalogue::{listing_in, listing_with};
 pub use database::{Backend, Home};
 pub use delivery::{Granted, blob_key};
+use entity::{
+    inbox, job,
+    states::{InboxState, JobState},
+};
 pub use listings::Made;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use time::{Duration, macros::datetime};
 use torv::{AppState, adapters::sandbox::Sandbox, base::Clock, bootstrap, config::Config};
+pub use trade::{ForSale, approved, free, one_off, subscription};
+pub use webhooks::{Delivery, Dice, event_id, sign};
 
 /// Declares tests that run on SQLite and on PostgreSQL; `app` is the test's own [`TestApp`].
 macro_rules! on_both {
@@ -56,6 +68,8 @@ pub struct TestApp {
     pub backend: Backend,
     /// Kept so that the database and the files live as long as the test.
     pub home: Arc<database::Home>,
+    /// Whether the test means to leave work behind that failed for good.
+    expects_failures: AtomicBool,
 }
 
 /// Runs a test on a fresh exchange, then checks what every test must leave behind.
@@ -78,7 +92,15 @@ impl TestApp {
     async fn build(home: Arc<database::Home>, config: Config, clock: Clock) -> Self {
         let built = bootstrap::build(config, clock.clone()).await.expect("the exchange starts");
         let router = torv::router::router(built.app.clone());
-        Self { app: built.app, sandbox: built.sandbox, clock, router, backend: home.backend, home }
+        Self {
+            app: built.app,
+            sandbox: built.sandbox,
+            clock,
+            router,
+            backend: home.backend,
+            home,
+            expects_failures: AtomicBool::new(false),
+        }
     }
 
     /// Another process on the same database, with the same clock.
@@ -106,9 +128,24 @@ impl TestApp {
         torv::jobs::run_until_quiet(&self.app).await.expect("background work comes to an end");
     }
 
-    /// What every test must leave behind, whatever it did.
+    /// Says that this test makes jobs or webhooks fail for good; without it, none may be left.
+    pub fn expect_failures(&self) {
+        self.expects_failures.store(true, Ordering::Relaxed);
+    }
+
+    /// What every test must leave behind, whatever it did: no work that is due, none that failed for
+    /// good, every webhook handled, and a ledger that holds what it promises.
     async fn check_what_is_left(&self) {
         self.app.recorder.flush().await;
         self.run_jobs().await;
+        self.assert_ledger_is_clean("at the end of the test").await;
+        if self.expects_failures.load(Ordering::Relaxed) {
+            return;
+        }
+        let conn = self.app.db.read();
+        let dead = job::Entity::find().filter(job::Column::State.eq(JobState::Dead)).all(conn).await;
+        assert_eq!(dead.expect("jobs are readable"), [], "no job failed for good");
+        let unhandled = inbox::Entity::find().filter(inbox::Column::State.ne(InboxState::Processed)).all(conn).await;
+        assert_eq!(unhandled.expect("the inbox is readable"), [], "every webhook was handled");
     }
 }
