@@ -9,8 +9,11 @@
 mod accounts;
 mod api_keys;
 mod audit;
+mod authorization;
 mod catalogue_search;
+mod contract;
 mod downloads;
+mod hardening;
 mod health;
 mod licences;
 mod listings;
