@@ -1,8 +1,17 @@
 //! The table of contents of the API: one line per feature.
 
-use axum::{Router, middleware::from_fn, response::Redirect, routing::get};
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    http::StatusCode,
+    middleware::{from_fn, from_fn_with_state},
+    response::Redirect,
+    routing::get,
+};
+use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -12,7 +21,7 @@ use crate::{
     delivery::downloads,
     http::{
         health,
-        middleware::{around, fallback, panicked, security_headers},
+        middleware::{around, fallback, panicked, security_headers, shed_load},
         openapi::{ApiDoc, complete},
         problems,
     },
@@ -23,16 +32,23 @@ use crate::{
     trade,
 };
 
-/// Every documented operation.
-fn operations() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(ApiDoc::openapi())
-        .routes(routes!(health::get_liveness))
-        .routes(routes!(health::get_readiness))
+/// Operations that answer also when there is too much to do, so that nobody restarts what is only busy.
+fn health_checks() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(health::get_liveness)).routes(routes!(health::get_readiness))
+}
+
+/// Operations that end within the time limit of requests.
+fn requests() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
         .routes(routes!(problems::list_problems))
         .routes(routes!(problems::get_problem))
         .merge(signing_keys::routes())
-        .merge(downloads::http::link_routes())
         .nest("/api/v1", features())
+}
+
+/// Operations that take as long as their files take to come or go.
+fn streams() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().merge(downloads::http::link_routes()).nest("/api/v1", revisions::upload_routes())
 }
 
 /// One line per feature.
@@ -59,7 +75,11 @@ fn features() -> OpenApiRouter<AppState> {
 
 /// The OpenAPI document; needs no state.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let mut document = operations().into_openapi();
+    let mut document = OpenApiRouter::with_openapi(ApiDoc::openapi())
+        .merge(health_checks())
+        .merge(requests())
+        .merge(streams())
+        .into_openapi();
     complete(&mut document);
     document
 }
@@ -73,7 +93,12 @@ fn docs() -> Router {
 
 /// The whole service.
 pub fn router(app: AppState) -> Router {
-    let (router, _) = operations().split_for_parts();
+    let server = &app.config.server;
+    let seconds = Duration::from_secs(server.request_timeout_seconds);
+    let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, seconds);
+    let places = Arc::new(Semaphore::new(server.concurrent_requests_max.min(Semaphore::MAX_PERMITS)));
+    let limited = requests().layer(timeout).merge(streams()).layer(from_fn_with_state(places, shed_load));
+    let (router, _) = limited.merge(health_checks()).split_for_parts();
     let router = router.with_state(app).merge(docs());
     let layers = ServiceBuilder::new()
         .layer(from_fn(around))

@@ -240,6 +240,11 @@ impl Config {
                 problems.push(text.to_owned());
             }
         };
+        require(
+            (1..=3_600).contains(&self.server.request_timeout_seconds),
+            "server.request_timeout_seconds: 1 to 3600",
+        );
+        require(self.server.concurrent_requests_max >= 1, "server.concurrent_requests_max: at least 1");
         require(self.trade.operator_bps <= 10_000, "trade.operator_bps: at most 10000 (the whole price)");
         require(self.trade.hold_days <= 365, "trade.hold_days: at most 365");
         require(self.trade.payment_window_hours >= 1, "trade.payment_window_hours: at least 1");

@@ -32,6 +32,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self> {
         require_json(request.headers())?;
         let body = read_body(request, state, limits::JSON_BODY_BYTES_MAX).await?;
+        require_object(&body)?;
         parse_json(&body).map(Self)
     }
 }
@@ -63,6 +64,12 @@ fn require_json(headers: &HeaderMap) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(Problem::UnsupportedMediaType, "Send the body as JSON with Content-Type: application/json."))
+}
+
+/// Refuses a list: serde would take its items for the fields of an object, in the order of their declaration.
+fn require_object(body: &[u8]) -> Result<()> {
+    let is_list = body.trim_ascii_start().starts_with(b"[");
+    if is_list && is_json(body) { Err(Error::invalid("", "Send a JSON object, not a list.")) } else { Ok(()) }
 }
 
 /// Reads JSON; a wrong value is named by its JSON pointer.

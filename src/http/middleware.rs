@@ -1,13 +1,14 @@
 //! What every request passes: its id, its log line, its metrics, its limits.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use super::problem::write_problem;
@@ -58,7 +59,7 @@ fn fresh_request_id() -> String {
 
 /// Turns the bare refusals of the router and its layers into problems.
 fn plain_to_problem(response: Response) -> Response {
-    if response.extensions().get::<std::sync::Arc<Error>>().is_some() {
+    if response.extensions().get::<Arc<Error>>().is_some() {
         return response;
     }
     let bare =
@@ -77,6 +78,14 @@ fn plain_to_problem(response: Response) -> Response {
             Error::unavailable("The request took too long and was given up. Try again.", 5).into_response()
         }
         _ => response,
+    }
+}
+
+/// Works on the request if there is a place left; else asks to come back, at once and at little cost.
+pub async fn shed_load(State(places): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    match places.try_acquire() {
+        Ok(_place) => next.run(request).await,
+        Err(_) => Error::unavailable("Too many requests are being worked on. Try again shortly.", 1).into_response(),
     }
 }
 

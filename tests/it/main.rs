@@ -9,11 +9,14 @@
 mod accounts;
 mod api_keys;
 mod audit;
+mod authorization;
 mod catalogue_search;
+mod contract;
 mod downloads;
 mod faults;
 mod fees;
 mod grants;
+mod hardening;
 mod health;
 mod licences;
 mod listings;

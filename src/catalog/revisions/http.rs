@@ -38,9 +38,14 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(list_revisions, open_revision))
         .routes(routes!(get_revision, discard_revision))
         .routes(routes!(publish_revision))
-        .routes(routes!(put_file, delete_file))
+        .routes(routes!(delete_file))
         .routes(routes!(get_file_profile))
         .routes(routes!(set_sample_policy))
+}
+
+/// The operation that takes as long as the bytes take; it has a limit of its own on how long it waits for them.
+pub fn upload_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(put_file))
 }
 
 /// What is said about a new revision.

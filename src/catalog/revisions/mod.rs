@@ -8,5 +8,5 @@ mod store;
 mod upload;
 mod view;
 
-pub use http::routes;
+pub use http::{routes, upload_routes};
 pub use service::{PROFILE_JOB, profile_stored_file};

@@ -22,7 +22,7 @@ use crate::{
     auth::actor::{Acting, CanBuy, CanRead},
     base::page::Page,
     delivery::Delivered,
-    error::{Error, Problem, Result},
+    error::{Check, Error, Problem, Result},
     http::{
         Id, Json, PageQuery, Query,
         extract::{Ids, page_cursor, page_limit},
@@ -84,6 +84,9 @@ async fn list_grant_files(
     Id(id): Id<GrantId>,
     Query(query): Query<GrantFilesQuery>,
 ) -> Result<([(HeaderName, &'static str); 1], Json<Page<GrantFileView>>)> {
+    let mut check = Check::new();
+    check.require(query.revision.is_none_or(|number| number >= 1), "revision", "Revisions are counted from 1.");
+    check.done()?;
     let wanted = FilesWanted {
         revision_number: query.revision,
         after: page_cursor(query.cursor.as_deref())?,
@@ -188,10 +191,10 @@ async fn get_listing_delivery_summary(
         ("If-Range" = Option<String>, Header, description = "Give the range only of this ETag or Last-Modified"),
         ("If-None-Match" = Option<String>, Header, description = "Answer 304 when the file has one of these ETags")),
     responses(
-        (status = 200, description = "The whole file", body = String, content_type = "application/octet-stream",
+        (status = 200, description = "The whole file", body = String, content_type = "*/*",
             headers(("ETag" = String, description = "SHA-256, quoted"), ("Repr-Digest" = String, description = "SHA-256, RFC 9530"),
                 ("Content-Disposition" = String, description = "attachment, with the file's name"))),
-        (status = 206, description = "The range asked for", body = String, content_type = "application/octet-stream",
+        (status = 206, description = "The range asked for", body = String, content_type = "*/*",
             headers(("Content-Range" = String, description = "bytes FIRST-LAST/SIZE"))),
         (status = 304, description = "The copy you have is the file"),
         (status = 403, description = "The grant was revoked"),

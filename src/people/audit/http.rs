@@ -12,13 +12,18 @@ use super::store;
 use crate::{
     auth::actor::{Acting, CanManage},
     base::page::Page,
-    error::{Error, Result},
+    error::{Check, Error, Result},
     http::{
         Json, Query,
         extract::{page_cursor, page_limit},
     },
     state::AppState,
 };
+
+/// Longest resource that lines are looked up by, as the document says.
+const RESOURCE_CHARS_MAX: usize = 80;
+/// Longest action that lines are looked up by, as the document says.
+const ACTION_CHARS_MAX: usize = 64;
 
 /// The operations of the log.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -110,6 +115,10 @@ pub async fn list_audit_events(
     Query(query): Query<AuditQuery>,
 ) -> Result<Json<Page<AuditEventView>>> {
     let limit = page_limit(query.limit)?;
+    let mut check = Check::new();
+    check.at_most(query.resource.as_deref().unwrap_or_default(), RESOURCE_CHARS_MAX, "resource");
+    check.at_most(query.action.as_deref().unwrap_or_default(), ACTION_CHARS_MAX, "action");
+    check.done()?;
     let organization = match query.organization {
         asked if actor.organization.may_operate => asked,
         Some(other) if other != actor.org_id() => return Err(Error::not_found("organisation")),

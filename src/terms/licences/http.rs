@@ -121,7 +121,29 @@ pub(in crate::terms) fn document_url(hash: &str) -> String {
 
 /// A licence with everything it says.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-#[schema(as = LicenceWithDocument)]
+#[schema(as = LicenceWithDocument, example = json!({
+    "licence": {
+        "id": "lic_019352f0a1b27c3d8e4f5061728394a5", "kind": "commercial",
+        "organization_id": "org_019352f0a1b27c3d8e4f5061728394a5", "title": {"en": "Data licence for internal use"},
+        "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "document_url": "/api/v1/licence-documents/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "created_at": "2026-11-21T10:00:00Z"
+    },
+    "document": {
+        "title": {"en": "Data licence for internal use"},
+        "terms": {
+            "uses": ["internal", "benchmark"], "redistribution": "none", "derivatives": "internal",
+            "attribution": "not_required", "territory": "worldwide",
+            "duration": {"fixed": {"months": 12, "after_end": "delete"}}, "seats": "organisation",
+            "personal_data": {"level": "none", "re_identification_prohibited": true}, "sublicense": false,
+            "affiliates": false, "audit": false, "termination": {"on_breach": {"after_notice": {"cure_days": 30}}},
+            "warranty": "as_described"
+        },
+        "clauses": {"en": [{"heading": "Territory", "text": "This licence applies worldwide."}]},
+        "odrl": {"@context": "http://www.w3.org/ns/odrl.jsonld", "@type": "Set", "profile": "urn:torv:odrl-profile:1"},
+        "renderer_version": 1
+    }
+}))]
 pub struct LicenceDetail {
     /// The licence.
     pub licence: LicenceView,
@@ -131,6 +153,23 @@ pub struct LicenceDetail {
 
 /// A licence as it would be.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "document": {
+        "title": {"en": "Data licence for internal use"},
+        "terms": {
+            "uses": ["internal", "benchmark"], "redistribution": "none", "derivatives": "internal",
+            "attribution": "not_required", "territory": "worldwide",
+            "duration": {"fixed": {"months": 12, "after_end": "delete"}}, "seats": "organisation",
+            "personal_data": {"level": "none", "re_identification_prohibited": true}, "sublicense": false,
+            "affiliates": false, "audit": false, "termination": {"on_breach": {"after_notice": {"cure_days": 30}}},
+            "warranty": "as_described"
+        },
+        "clauses": {"en": [{"heading": "Territory", "text": "This licence applies worldwide."}]},
+        "odrl": {"@context": "http://www.w3.org/ns/odrl.jsonld", "@type": "Set", "profile": "urn:torv:odrl-profile:1"},
+        "renderer_version": 1
+    }
+}))]
 pub struct LicencePreview {
     /// The SHA-256 it would have.
     pub hash: String,

@@ -8,6 +8,7 @@ use entity::{
 };
 use sea_orm::{ActiveValue::Set, EntityTrait as _};
 use serde_json::json;
+use tokio::sync::OnceCell;
 use torv::people::api_keys::{KEY_PREFIX, hash};
 
 use super::{Request, TestApp};
@@ -170,17 +171,7 @@ impl TestApp {
     /// As [`TestApp::member`], with the account's id.
     pub async fn member_account(&self, org: &TestOrg, role: Role) -> (AccountId, String) {
         let now = Timestamp(self.clock.now());
-        let id = AccountId::at(now.0);
-        let person = account::ActiveModel {
-            id: Set(id),
-            email: Set(format!("{id}@example.org")),
-            display_name: Set(format!("The {role}")),
-            locale: Set("en".to_owned()),
-            password_hash: Set("no password logs in here".to_owned()),
-            created_at: Set(now),
-            password_changed_at: Set(now),
-            disabled_at: Set(None),
-        };
+        let id = self.newcomer().await;
         let member = membership::ActiveModel {
             organization_id: Set(org.id),
             account_id: Set(id),
@@ -190,9 +181,8 @@ impl TestApp {
         self.app
             .db
             .write("test.member", move |tx| {
-                let (person, member) = (person.clone(), member.clone());
+                let member = member.clone();
                 async move {
-                    account::Entity::insert(person).exec_without_returning(tx.conn()).await?;
                     membership::Entity::insert(member).exec_without_returning(tx.conn()).await?;
                     Ok(((), tx))
                 }
@@ -200,6 +190,37 @@ impl TestApp {
             .await
             .expect("the member is made");
         (id, self.token(id).await)
+    }
+
+    /// An account that belongs to no organisation; its mail address is its id at `example.org`, its
+    /// password [`PASSWORD`].
+    pub async fn newcomer(&self) -> AccountId {
+        static HASH: OnceCell<String> = OnceCell::const_new();
+        let hash = HASH.get_or_init(async || self.app.passwords.hash(&PASSWORD.into()).await.expect("a hash")).await;
+        let now = Timestamp(self.clock.now());
+        let id = AccountId::at(now.0);
+        let person = account::ActiveModel {
+            id: Set(id),
+            email: Set(format!("{id}@example.org")),
+            display_name: Set("Somebody".to_owned()),
+            locale: Set("en".to_owned()),
+            password_hash: Set(hash.clone()),
+            created_at: Set(now),
+            password_changed_at: Set(now),
+            disabled_at: Set(None),
+        };
+        self.app
+            .db
+            .write("test.newcomer", move |tx| {
+                let person = person.clone();
+                async move {
+                    account::Entity::insert(person).exec_without_returning(tx.conn()).await?;
+                    Ok(((), tx))
+                }
+            })
+            .await
+            .expect("the account is made");
+        id
     }
 
     /// An access token of the owner of `org`.

@@ -1,0 +1,282 @@
+//! Every operation of the API, tried by every kind of actor; the OpenAPI document says which operations
+//! there are, so that a new one fails here until somebody has said who may do it.
+
+mod probes;
+mod world;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use self::{
+    probes::Probe,
+    world::{ACTORS, World},
+};
+use crate::support::{Answer, TestApp, on_both};
+
+/// Who may do what, one column for each of [`ACTORS`]: `+` done, `1` 401, `3` 403, `4` 404, and `!` for
+/// an actor who may, and is refused for what was sent.
+///
+/// A name with a word behind it is another thing that the same operation is tried on.
+#[rustfmt::skip]
+const RIGHTS: &[(&str, &str)] = &[
+    //   without, garbage and expired credentials | nobody's | owner editor buyer finance viewer of the owning
+    //   organisation | owner of another | its key to read, to all | owner and viewer of the operator
+    ("search_listings",               "+11 + +++++ + ++ ++"),
+    ("list_listings_in_review",       "111 3 33333 3 33 +3"),
+    ("create_listing",                "111 3 ++333 + 3+ 33"),
+    ("get_listing",                   "+11 + +++++ + ++ ++"),
+    ("list_revisions",                "+11 + +++++ + ++ ++"),
+    ("list_offers",                   "+11 + +++++ + ++ ++"),
+    ("list_listing_deliveries",       "111 3 +++++ 4 ++ 44"),
+    ("get_listing_delivery_summary",  "111 3 +++++ 4 ++ 44"),
+    ("get_listing draft",             "411 4 +++++ 4 ++ 44"),
+    ("list_revisions draft",          "411 4 +++++ 4 ++ 44"),
+    ("list_offers draft",             "411 4 +++++ 4 ++ 44"),
+    ("edit_listing",                  "111 3 ++333 4 3+ 43"),
+    ("publish_listing",               "111 3 ++333 4 3+ 33"),
+    ("withdraw_listing",              "111 3 ++333 4 3+ 33"),
+    ("approve_listing",               "111 3 33333 3 33 +3"),
+    ("return_listing",                "111 3 33333 3 33 +3"),
+    ("retire_listing",                "111 3 ++333 4 3+ 33"),
+    ("open_revision",                 "111 3 ++333 4 3+ 33"),
+    ("get_revision",                  "+11 + +++++ + ++ ++"),
+    ("get_revision draft",            "411 4 +++++ 4 ++ 44"),
+    ("put_file",                      "111 3 ++333 4 3+ 33"),
+    ("discard_revision",              "111 3 ++333 4 3+ 43"),
+    ("publish_revision",              "111 3 ++333 4 3+ 43"),
+    ("delete_file",                   "111 3 ++333 4 3+ 43"),
+    ("get_file_profile",              "+11 + +++++ + ++ ++"),
+    ("get_file_profile draft",        "411 4 +++++ 4 ++ 44"),
+    ("set_sample_policy",             "111 3 ++333 4 3+ 43"),
+    ("list_licences",                 "+11 + +++++ + ++ ++"),
+    ("create_licence",                "111 3 ++333 + 3+ 33"),
+    ("preview_licence",               "111 3 ++333 + 3+ +3"),
+    ("get_licence",                   "411 4 +++++ 4 ++ 44"),
+    ("archive_licence",               "111 3 ++333 4 3+ 43"),
+    ("get_licence_document",          "+++ + +++++ + ++ ++"),
+    ("get_licence_odrl",              "+++ + +++++ + ++ ++"),
+    ("get_licence_text",              "+++ + +++++ + ++ ++"),
+    ("create_offer",                  "111 3 ++333 4 3+ 33"),
+    ("get_offer",                     "+11 + +++++ + ++ ++"),
+    ("get_offer draft",               "411 4 +++++ 4 ++ 44"),
+    ("withdraw_offer",                "111 3 ++333 4 3+ 43"),
+    ("create_quote",                  "+11 + +++++ + ++ ++"),
+    ("create_quote draft",            "411 4 44444 4 44 44"),
+    ("place_order",                   "111 3 +3+33 + 3+ 33"),
+    ("list_orders",                   "111 3 +++++ + ++ ++"),
+    ("list_grants",                   "111 3 +++++ + ++ ++"),
+    ("list_fee_rules",                "111 3 33333 3 33 +3"),
+    ("get_order",                     "111 3 +++++ 4 ++ 44"),
+    ("get_receipt",                   "111 3 +++++ 4 ++ 44"),
+    ("approve_order",                 "111 3 ++333 4 3+ 43"),
+    ("decline_order",                 "111 3 ++333 4 3+ 43"),
+    ("cancel_order",                  "111 3 +3+33 4 3+ 43"),
+    ("pay_order",                     "111 3 +3+33 4 3+ 43"),
+    ("get_grant",                     "111 3 +++++ 4 ++ 44"),
+    ("list_grant_files",              "111 3 +3+33 4 3+ 43"),
+    ("list_grant_deliveries",         "111 3 +++++ 4 ++ 44"),
+    ("create_fee_rule",               "111 3 33333 3 33 +3"),
+    ("run_payouts",                   "111 3 33333 3 33 +3"),
+    ("list_payouts",                  "111 3 +33+3 + 3+ +3"),
+    ("get_payout",                    "111 3 +33+3 4 3+ +3"),
+    ("retry_payout",                  "111 3 33333 3 33 !3"),
+    ("run_reconciliation",            "111 3 33333 3 33 +3"),
+    ("list_reconciliations",          "111 3 33333 3 33 +3"),
+    ("get_reconciliation",            "111 3 33333 3 33 +3"),
+    ("get_settlement_balance",        "111 3 +33+3 + 3+ +3"),
+    ("get_statement",                 "111 3 +33+3 + 3+ +3"),
+    ("get_statement of",              "111 3 +33+3 4 3+ +3"),
+    ("export_ledger",                 "111 3 33333 3 33 +3"),
+    ("download_file",                 "+++ + +++++ + ++ ++"),
+    ("probe_file",                    "+++ + +++++ + ++ ++"),
+    ("receive_webhook",               "+++ + +++++ + ++ ++"),
+    ("get_jwks",                      "+++ + +++++ + ++ ++"),
+    ("get_liveness",                  "+++ + +++++ + ++ ++"),
+    ("get_readiness",                 "+++ + +++++ + ++ ++"),
+    ("list_problems",                 "+++ + +++++ + ++ ++"),
+    ("get_problem",                   "+++ + +++++ + ++ ++"),
+    ("register_account",              "+++ + +++++ + ++ ++"),
+    ("log_in",                        "+++ + +++++ + ++ ++"),
+    ("refresh_session",               "+++ + +++++ + ++ ++"),
+    ("get_my_account",                "111 + +++++ + 11 ++"),
+    ("log_out",                       "111 + +++++ + 11 ++"),
+    ("list_audit_events",             "111 3 +3333 + 3+ +3"),
+    ("change_my_password",            "111 + +++++ + 11 ++"),
+    ("found_organization",            "111 + +++++ + 11 ++"),
+    ("get_organization",              "+11 + +++++ + ++ ++"),
+    ("list_members",                  "111 3 +++++ 4 ++ 44"),
+    ("list_api_keys",                 "111 3 +++++ 4 3+ 44"),
+    ("list_invitations",              "111 3 +3333 4 3+ 43"),
+    ("list_own_listings",             "111 3 +++++ 4 ++ 44"),
+    ("change_organization",           "111 3 +3333 4 3+ +3"),
+    ("remove_member",                 "111 3 +3333 4 3+ 44"),
+    ("change_member_role",            "111 3 +3333 4 3+ 43"),
+    ("create_api_key",                "111 3 +++++ 4 33 44"),
+    ("revoke_api_key",                "111 3 +4444 4 3+ 44"),
+    ("invite_member",                 "111 3 +3333 4 33 43"),
+    ("revoke_invitation",             "111 3 +3333 4 3+ 43"),
+    ("accept_invitation",             "111 + +++++ + 11 ++"),
+];
+
+/// The operations of the document with method, path, and whether credentials are asked for.
+fn operations() -> Vec<(String, String, String, Security)> {
+    let document = torv::router::openapi().to_json().expect("the document is JSON");
+    let document: Value = serde_json::from_str(&document).expect("the document is JSON");
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let Some(id) = operation["operationId"].as_str() else { continue };
+            let schemes = operation["security"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let security = match schemes {
+                [] => Security::None,
+                schemes if schemes.contains(&json!({})) => Security::Optional,
+                _ => Security::Required,
+            };
+            found.push((id.to_owned(), method.to_uppercase(), path.clone(), security));
+        }
+    }
+    found
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Security {
+    None,
+    Optional,
+    Required,
+}
+
+/// The name of an operation, without the word behind it.
+fn operation_of(name: &str) -> &str {
+    name.split(' ').next().unwrap_or(name)
+}
+
+async fn send(app: &TestApp, method: &str, path: &str, probe: &Probe, token: Option<&str>) -> Answer {
+    let mut address = path.to_owned();
+    for (name, value) in &probe.path {
+        address = address.replace(&format!("{{{name}}}"), value);
+    }
+    assert!(!address.contains('{'), "a parameter of {path} is not filled in");
+    address.push_str(&probe.query);
+    let mut request = app.request(method, &address);
+    for (name, value) in &probe.headers {
+        request = request.header(name, value);
+    }
+    if let Some(token) = token {
+        request = request.bearer(token);
+    }
+    match &probe.body {
+        Some(Value::String(raw)) => request.body(raw.clone()),
+        Some(body) => request.json(body),
+        None => request,
+    }
+    .send()
+    .await
+}
+
+fn letter(answer: &Answer) -> char {
+    match answer.status {
+        200..=299 => '+',
+        401 => '1',
+        403 => '3',
+        404 => '4',
+        400..=499 => '!',
+        _ => '5',
+    }
+}
+
+/// The body without the request id, which alone may differ.
+fn without_instance(answer: &Answer) -> Value {
+    let mut body = answer.json();
+    body["instance"] = Value::Null;
+    body
+}
+
+/// An id of the same kind that nothing has.
+fn unknown_like(value: &str) -> String {
+    match value.split_once('_') {
+        Some((prefix, hex)) if hex.len() == 32 => format!("{prefix}_{}", "0".repeat(32)),
+        _ => value.to_owned(),
+    }
+}
+
+on_both! {
+    async fn every_operation_lets_in_whom_it_should_and_nobody_else(app) {
+        let world = World::build(app).await;
+        let mut wrong = Vec::new();
+        for (id, method, path, _) in operations() {
+            let rows: Vec<_> = RIGHTS.iter().filter(|(name, _)| operation_of(name) == id).collect();
+            if rows.is_empty() {
+                wrong.push(format!("{id}: say in RIGHTS who may do it, and in probes.rs how it is tried"));
+            }
+            for (name, rights) in rows {
+                let rights = rights.replace(' ', "");
+                assert_eq!(rights.len(), ACTORS.len(), "{name}");
+                let mut seen = String::new();
+                for actor in ACTORS {
+                    let acting = world.actor(app, *actor).await;
+                    let probe = probes::probe(app, &world, name, &acting).await;
+                    let answer = send(app, &method, &path, &probe, acting.token.as_deref()).await;
+                    seen.push(letter(&answer));
+                }
+                if seen != rights {
+                    wrong.push(format!("{name}: expected {rights}, saw {seen}"));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{} rows differ:\n{}", wrong.len(), wrong.join("\n"));
+    }
+
+    async fn what_is_not_yours_looks_exactly_like_what_does_not_exist(app) {
+        let world = World::build(app).await;
+        let mut compared = 0;
+        for (id, method, path, _) in operations() {
+            for (name, rights) in RIGHTS.iter().filter(|(name, _)| operation_of(name) == id) {
+                let hidden_from = ACTORS.iter().zip(rights.replace(' ', "").chars().collect::<Vec<_>>());
+                for (actor, _) in hidden_from.filter(|(_, letter)| *letter == '4') {
+                    let acting = world.actor(app, *actor).await;
+                    let probe = probes::probe(app, &world, name, &acting).await;
+                    let hidden = send(app, &method, &path, &probe, acting.token.as_deref()).await.expect(404);
+                    for at in 0..probe.path.len() {
+                        // Members may know that their organisation exists.
+                        if actor.is_of_home() && probe.path[at].0 == "organization_id" {
+                            continue;
+                        }
+                        let mut unknown = probe.clone();
+                        unknown.path[at].1 = unknown_like(&unknown.path[at].1);
+                        if unknown.path[at].1 == probe.path[at].1 {
+                            continue;
+                        }
+                        let missing = send(app, &method, &path, &unknown, acting.token.as_deref()).await.expect(404);
+                        assert_eq!(without_instance(&hidden), without_instance(&missing), "{name} by {actor:?}");
+                        assert_eq!(hidden.bytes.len(), missing.bytes.len(), "{name} by {actor:?}");
+                        compared += 1;
+                    }
+                }
+            }
+        }
+        assert!(compared > 100, "only {compared} answers were compared");
+    }
+}
+
+#[test]
+fn the_document_says_which_operations_need_a_log_in() {
+    for (id, _, _, security) in operations() {
+        let row = RIGHTS.iter().find(|(name, _)| operation_of(name) == id);
+        let (_, rights) = row.unwrap_or_else(|| panic!("{id} is missing in RIGHTS"));
+        let credentials = rights.replace(' ', "").chars().take(3).collect::<String>();
+        let expected: &[&str] = match security {
+            Security::Required => &["111"],
+            Security::Optional => &["+11", "411"],
+            Security::None => &["+++"],
+        };
+        assert!(expected.contains(&credentials.as_str()), "{id}: {credentials} with {security:?}");
+    }
+}
+
+#[test]
+fn the_rights_name_no_operation_that_is_gone() {
+    let known: BTreeSet<_> = operations().into_iter().map(|(id, ..)| id).collect();
+    let gone: Vec<_> = RIGHTS.iter().filter(|(name, _)| !known.contains(operation_of(name))).collect();
+    assert!(gone.is_empty(), "{gone:?}");
+}
