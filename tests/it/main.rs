@@ -16,6 +16,7 @@ mod licences;
 mod listings;
 mod offers;
 mod organizations;
+mod processes;
 mod revisions;
 mod settlement;
 mod support;
