@@ -11,10 +11,14 @@ use std::{
 use reqwest::Method;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use crate::support::{
     Backend, Home,
-    process::{Client, Server, Shop, open_shop, pause, text, wait_for},
+    process::{Client, Server, Shop, open_revision, open_shop, pause, text, wait_for},
 };
 
 /// Buyers' programs at work at the same time.
@@ -215,4 +219,88 @@ async fn a_first_start_that_was_killed_leaves_a_database_that_starts() {
         let server = Server::start(&home, &QUICK);
         assert!(Client::new(&server.base).get("/openapi.json", "").await.is_object());
     }
+}
+
+/// Larger than what the sockets of both sides hold, so that a reader who waits keeps the server sending.
+const LARGE_FILE_BYTES: usize = 48 * 1024 * 1024;
+
+/// A connection with a request that the server has begun to work on and can't finish yet.
+async fn begin(server: &Server, head: String, body: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(server.base.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body).await.unwrap();
+    stream.flush().await.unwrap();
+    stream
+}
+
+fn head(method: &str, path: &str, token: &str, more: &str) -> String {
+    format!("{method} {path} HTTP/1.1\r\nHost: torv\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n{more}\r\n")
+}
+
+async fn rest_of(mut stream: TcpStream) -> String {
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    String::from_utf8(rest).unwrap()
+}
+
+/// A shop whose one file is large, bought; with the path of its link.
+async fn sell_large_file(home: &Home, server: &Server) -> (Client, Shop, String) {
+    let client = Client::new(&server.base);
+    let shop = open_shop(home, &client, vec![b'.'; LARGE_FILE_BYTES]).await;
+    let order = client.post_once("/api/v1/orders", &shop.buyer, "first", &shop.order).await;
+    let path = format!("/api/v1/grants/{}/files", text(&order, "/grant_id"));
+    let link = text(&client.get(&path, &shop.buyer).await, "/items/0/url");
+    let path = link.strip_prefix(&server.base).unwrap_or_else(|| panic!("{link} does not lead to {}", server.base));
+    (client, shop, path.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_lets_requests_in_flight_finish_and_refuses_new_ones() {
+    let home = Home::empty(Backend::Sqlite).await.unwrap();
+    let mut server = Server::start(&home, &[("TORV_SERVER__SHUTDOWN_GRACE_SECONDS", "20")]);
+    let (client, shop, link) = sell_large_file(&home, &server).await;
+    let mut download = begin(&server, head("GET", &link, "", ""), b"").await;
+    let mut first = [0; 4096];
+    download.read_exact(&mut first).await.unwrap();
+    assert!(first.starts_with(b"HTTP/1.1 200"));
+    let revision = open_revision(&client, &shop.provider, &shop.listing).await;
+    let path = format!("/api/v1/revisions/{revision}/files/more.txt");
+    let mut upload = begin(&server, head("PUT", &path, &shop.provider, "Content-Length: 10\r\n"), b"first").await;
+    let order = shop.order.to_string();
+    let (begun, end) = order.as_bytes().split_at(order.len() / 2);
+    let more =
+        format!("Content-Type: application/json\r\nIdempotency-Key: late\r\nContent-Length: {}\r\n", order.len());
+    let mut ordering = begin(&server, head("POST", "/api/v1/orders", &shop.buyer, &more), begun).await;
+    // What was begun is with the server once it has answered something that came after.
+    client.get("/openapi.json", "").await;
+
+    server.ask_to_stop();
+    let address = server.base.trim_start_matches("http://").to_owned();
+    wait_for("new connections to be refused", async || TcpStream::connect(&address).await.err()).await;
+    upload.write_all(b" half").await.unwrap();
+    ordering.write_all(end).await.unwrap();
+    let (uploaded, ordered, downloaded) = tokio::join!(rest_of(upload), rest_of(ordering), rest_of(download));
+    assert!(uploaded.starts_with("HTTP/1.1 201"), "{uploaded}");
+    assert!(ordered.starts_with("HTTP/1.1 201") && ordered.contains("\"completed\""), "{ordered}");
+    assert!(downloaded.len() > LARGE_FILE_BYTES - first.len());
+    assert!(server.ended().await.success(), "{}", server.log());
+
+    let conn = home.connect().await;
+    let whole = format!("delivery WHERE status = 200 AND bytes_sent = {LARGE_FILE_BYTES}");
+    assert_eq!(count(&conn, &whole).await, 1, "the delivery was written down before the process ended");
+    home.torv(&["verify"]).well();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_does_not_wait_for_ever_for_a_client_that_reads_nothing() {
+    let home = Home::empty(Backend::Sqlite).await.unwrap();
+    let mut server = Server::start(&home, &[("TORV_SERVER__SHUTDOWN_GRACE_SECONDS", "1")]);
+    let (_, _, link) = sell_large_file(&home, &server).await;
+    let mut download = begin(&server, head("GET", &link, "", ""), b"").await;
+    let mut first = [0; 4096];
+    download.read_exact(&mut first).await.unwrap();
+    server.ask_to_stop();
+    assert!(server.ended().await.success(), "{}", server.log());
+    assert!(server.log().contains("did not end within 1s"), "{}", server.log());
+    home.torv(&["verify"]).well();
 }

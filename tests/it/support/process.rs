@@ -2,7 +2,6 @@
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
-    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, mpsc},
     time::{Duration, Instant},
@@ -359,11 +358,4 @@ async fn operator(home: &Home, client: &Client) -> String {
     let said = home.torv_with(&create, &[], &format!("{PASSWORD}\n")).well();
     let organization = said.split_whitespace().next().unwrap().to_owned();
     client.api_key("operator@example.org", &organization, &["read", "finance"]).await
-}
-
-/// A file of its own in `dir`.
-pub fn write_file(dir: &Path, name: &str, content: &str) -> PathBuf {
-    let path = dir.join(name);
-    std::fs::File::create(&path).unwrap().write_all(content.as_bytes()).unwrap();
-    path
 }
