@@ -1,13 +1,12 @@
 //! The command line.
 
 use std::{
-    io::Write as _,
+    io::{IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use migration::MigratorTrait as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -149,7 +148,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             let cause = error.cause.as_ref().map_or_else(|| error.detail.clone(), ToString::to_string);
-            let _ = writeln!(std::io::stderr(), "torv: {cause}");
+            let lines: Vec<_> = cause.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            let _ = writeln!(std::io::stderr(), "torv: {}", lines.join(" "));
             ExitCode::FAILURE
         }
     }
@@ -204,11 +204,7 @@ fn config_text(loaded: &Loaded) -> Result<String> {
 
 async fn migrate(loaded: &Loaded, down: Option<u32>) -> Result<()> {
     create_dir(&loaded.config.data_dir)?;
-    let conn = db::connect_lazy_migrator(&loaded.config.database_url()).await?;
-    match down {
-        None => migration::Migrator::up(&conn, None).await?,
-        Some(steps) => migration::Migrator::down(&conn, Some(steps)).await?,
-    }
+    db::migrate(&loaded.config.database_url(), down.map_or(db::Steps::UpAll, db::Steps::Down)).await?;
     print("The schema is where you asked for it to be.\n")
 }
 
@@ -253,8 +249,21 @@ async fn create_operator(loaded: Loaded, action: OperatorAction) -> Result<()> {
     let password = read_password(password_file.as_deref())?;
     let built = bootstrap::build(loaded.config, Clock::system()).await?;
     let made = organizations::create_operator(&built.app, &email, &name, &password, &organization).await;
-    let (account, organization) = made.map_err(|error| Error::internal(error.to_string()))?;
+    let (account, organization) = made.map_err(in_words)?;
     print(&format!("{organization} operates this exchange; {account} logs in as {email}.\n"))
+}
+
+/// What is wrong with an input, once, without the pointers that only a JSON body has.
+fn in_words(error: Error) -> Error {
+    if error.fields.is_empty() {
+        return error;
+    }
+    let fields: Vec<_> = error
+        .fields
+        .iter()
+        .map(|field| format!("{}: {}", field.pointer.trim_start_matches('/').replace('_', " "), field.detail))
+        .collect();
+    Error::internal(fields.join(" "))
 }
 
 fn read_password(file: Option<&Path>) -> Result<Secret> {
@@ -265,7 +274,9 @@ fn read_password(file: Option<&Path>) -> Result<Secret> {
                 .map_err(|error| Error::internal(format!("{}: {error}", path.display())))?;
         }
         None => {
-            let _ = write!(std::io::stderr(), "Password: ");
+            if std::io::stdin().is_terminal() {
+                let _ = write!(std::io::stderr(), "Password: ");
+            }
             std::io::stdin().read_line(&mut text).map_err(Error::internal)?;
         }
     }
@@ -279,6 +290,8 @@ async fn serve_until_stopped(loaded: Loaded, listen: Option<String>) -> Result<(
         config.server.listen = listen;
     }
     let listener = serve::listen(&config.server.listen).await?;
+    // Port 0 asks for a free one: links must name the one that was given.
+    config.server.listen = listener.local_addr().map_err(Error::internal)?.to_string();
     let built = bootstrap::build(config, Clock::system()).await?;
     let stop = CancellationToken::new();
     let asked = stop.clone();

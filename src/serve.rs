@@ -41,6 +41,9 @@ pub async fn serve(built: Built, listener: TcpListener, stop: CancellationToken)
     if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
         tracing::warn!("background work did not end within {grace:?}; another process will take it over");
     }
+    if tokio::time::timeout(grace, built.app.recorder.flush()).await.is_err() {
+        tracing::warn!("the last deliveries could not be recorded within {grace:?}");
+    }
     tracing::info!("stopped");
     Ok(())
 }

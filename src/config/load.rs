@@ -7,6 +7,7 @@ use std::{
 
 use figment::{
     Figment,
+    error::Kind,
     providers::{Format as _, Serialized, Toml},
     value::Value,
 };
@@ -42,15 +43,15 @@ pub fn load(
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Loaded, ConfigError> {
     let mut origins = BTreeMap::new();
-    for key in leaves(&defaults()) {
+    let defaults = defaults();
+    for key in leaves(&defaults) {
         origins.insert(key, "default".to_owned());
     }
     let mut figment = Figment::from(Serialized::defaults(Config::default()));
     if let Some(path) = config_file(data_dir, file)? {
         let text =
             std::fs::read_to_string(&path).map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
-        let table: toml::Table =
-            toml::from_str(&text).map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
+        let table: toml::Table = toml::from_str(&text).map_err(|error| unreadable(&path, &text, &error))?;
         for key in leaves(&toml::Value::Table(table)) {
             origins.insert(key, format!("file {}", path.display()));
         }
@@ -59,9 +60,9 @@ pub fn load(
     for (name, value) in environment {
         let Some((key, text, origin)) = from_environment(&name, value)? else { continue };
         origins.insert(key.clone(), origin);
-        figment = figment.merge((key, parse_scalar(&text)));
+        figment = figment.merge((key.clone(), parse_as(lookup(&defaults, &key), &text)));
     }
-    let mut config: Config = figment.extract().map_err(|error| ConfigError(error.to_string()))?;
+    let mut config: Config = figment.extract().map_err(|error| refused(&error, &origins))?;
     data_dir.clone_into(&mut config.data_dir);
     let problems = config.problems();
     if problems.is_empty() { Ok(Loaded { config, origins }) } else { Err(ConfigError(problems.join("; "))) }
@@ -92,11 +93,37 @@ fn from_environment(name: &str, value: String) -> Result<Option<(String, String,
     Ok(Some((rest.to_lowercase().replace("__", "."), value, origin)))
 }
 
-fn parse_scalar(text: &str) -> Value {
-    if let Ok(flag) = text.parse::<bool>() {
-        return Value::from(flag);
-    }
-    text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from)
+/// Where a file can't be read. The line itself is not shown: it may hold a secret.
+fn unreadable(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let line = error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.split('\n').count());
+    ConfigError(format!("{}: line {line}: {}", path.display(), error.message()))
+}
+
+/// Why a value is refused: its key, what was expected and where it was set, but never the value.
+fn refused(error: &figment::Error, origins: &BTreeMap<String, String>) -> ConfigError {
+    let key = error.path.join(".");
+    let why = match &error.kind {
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => format!("expected {expected}"),
+        Kind::UnknownField(_, known) => format!("unknown key; known are {}", known.join(", ")),
+        Kind::ISizeOutOfRange(_) | Kind::USizeOutOfRange(_) => "the number is out of range".to_owned(),
+        _ => "can't be used".to_owned(),
+    };
+    let origin = origins.get(&key).map_or_else(String::new, |origin| format!(" ({origin})"));
+    ConfigError(format!("{key}: {why}{origin}"))
+}
+
+fn lookup<'a>(table: &'a toml::Value, key: &str) -> Option<&'a toml::Value> {
+    key.split('.').try_fold(table, |value, part| value.get(part))
+}
+
+/// Reads a variable as what its default is, so that a password of digits stays a text.
+fn parse_as(default: Option<&toml::Value>, text: &str) -> Value {
+    let parsed = match default {
+        Some(toml::Value::Boolean(_)) => text.parse::<bool>().ok().map(Value::from),
+        Some(toml::Value::Integer(_)) => text.parse::<i64>().ok().map(Value::from),
+        _ => None,
+    };
+    parsed.unwrap_or_else(|| Value::from(text))
 }
 
 fn defaults() -> toml::Value {
@@ -148,6 +175,22 @@ mod tests {
         assert!(unknown.expect_err("unknown").to_string().contains("hold_dayz"));
         let absurd = load(Path::new("nowhere"), None, env(&[("TORV_TRADE__OPERATOR_BPS", "10001")]));
         assert!(absurd.expect_err("absurd").to_string().contains("trade.operator_bps"));
+    }
+
+    #[test]
+    fn a_secret_of_digits_is_a_text() {
+        let loaded =
+            load(Path::new("nowhere"), None, env(&[("TORV_PAYMENTS__WEBHOOK_SECRETS", "4242")])).expect("valid");
+        assert_eq!(loaded.config.payments.webhook_secrets.expose(), "4242");
+    }
+
+    #[test]
+    fn a_refusal_names_the_key_and_its_origin_but_not_the_value() {
+        let wrong =
+            load(Path::new("nowhere"), None, env(&[("TORV_TRADE__HOLD_DAYS", "hunter2")])).expect_err("no number");
+        let text = wrong.to_string();
+        assert!(text.contains("trade.hold_days") && text.contains("environment TORV_TRADE__HOLD_DAYS"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait as _};
-use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbErr};
+use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend, DbErr};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Db;
@@ -15,6 +15,10 @@ const SQLITE_BUSY_TIMEOUT_MS: u32 = 10_000;
 const ACQUIRE_TIMEOUT_SECONDS: u64 = 10;
 /// SQLite readers; the one writer comes on top.
 const SQLITE_READERS_MAX: u32 = 8;
+
+/// Held while the schema changes, so that of processes that start together one changes it and the
+/// others wait. Any number will do that no other program on the same database locks.
+const MIGRATION_LOCK: i64 = 0x746f_7276;
 
 /// What to do about a schema that is not the newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,16 +35,47 @@ pub enum Schema {
 /// When it can't be reached, or when `schema` is [`Schema::Require`] and migrations are pending or unknown.
 pub async fn connect(url: &SecretString, connections_max: u32, schema: Schema) -> Result<Db> {
     let sqlite = url.expose_secret().starts_with("sqlite:");
+    if schema == Schema::Migrate {
+        migrate(url, Steps::UpAll).await?;
+    }
     let read = open(url, if sqlite { SQLITE_READERS_MAX } else { connections_max }).await?;
-    match schema {
-        Schema::Migrate => Migrator::up(&read, None).await?,
-        Schema::Require => require_newest(&read).await?,
+    if schema == Schema::Require {
+        require_newest(&read).await?;
     }
     let writer = if sqlite { Some(open(url, 1).await?) } else { None };
     Ok(Db::new(read, writer))
 }
 
-/// A bare connection for the `migrate` command.
+/// Which migrations to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steps {
+    /// All that are pending.
+    UpAll,
+    /// Undo this many, the newest first.
+    Down(u32),
+    /// Undo all.
+    DownAll,
+}
+
+/// Changes the schema, one process at a time.
+///
+/// # Errors
+/// When the database can't be reached, or a migration fails; what it had done is undone then.
+pub async fn migrate(url: &SecretString, steps: Steps) -> Result<()> {
+    // The lock belongs to the connection, so there must be only one; it ends with it, whatever happens.
+    let conn = open(url, 1).await?;
+    if conn.get_database_backend() == DbBackend::Postgres {
+        conn.execute_unprepared(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).await?;
+    }
+    match steps {
+        Steps::UpAll => Migrator::up(&conn, None).await?,
+        Steps::Down(count) => Migrator::down(&conn, Some(count)).await?,
+        Steps::DownAll => Migrator::down(&conn, None).await?,
+    }
+    Ok(conn.close().await?)
+}
+
+/// A bare connection for tools and tests.
 ///
 /// # Errors
 /// When the database can't be reached.

@@ -12,6 +12,6 @@ pub mod inbox;
 pub mod outbox;
 mod tx;
 
-pub use connect::{Schema, connect, connect_lazy_migrator};
+pub use connect::{Schema, Steps, connect, connect_lazy_migrator, migrate};
 pub use faults::Faults;
 pub use tx::{Db, Tx};

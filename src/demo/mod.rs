@@ -12,7 +12,6 @@ mod walk;
 
 use std::path::{Path, PathBuf};
 
-use migration::MigratorTrait as _;
 use sea_orm::{EntityTrait as _, PaginatorTrait as _};
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +19,7 @@ use crate::{
     base::Clock,
     bootstrap::{self, Built},
     config::Config,
-    db,
+    db::{self, Steps},
     error::{Error, Result},
     serve,
 };
@@ -115,8 +114,9 @@ async fn clean(config: &Config) -> Result<()> {
     if config.database.url.is_empty() {
         return Ok(());
     }
-    let conn = db::connect_lazy_migrator(&config.database_url()).await?;
-    migration::Migrator::up(&conn, None).await?;
+    let url = config.database_url();
+    db::migrate(&url, Steps::UpAll).await?;
+    let conn = db::connect_lazy_migrator(&url).await?;
     let organizations = entity::organization::Entity::find().count(&conn).await?;
     if organizations == 0 {
         return Ok(());
@@ -128,6 +128,7 @@ async fn clean(config: &Config) -> Result<()> {
             "the configured database holds an exchange that is no demo; give the demo one of its own",
         ));
     }
-    migration::Migrator::down(&conn, None).await?;
-    Ok(migration::Migrator::up(&conn, None).await?)
+    conn.close().await?;
+    db::migrate(&url, Steps::DownAll).await?;
+    db::migrate(&url, Steps::UpAll).await
 }

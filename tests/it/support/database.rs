@@ -55,6 +55,25 @@ impl Home {
         }
     }
 
+    /// A home whose database has no schema yet; nothing if the server is not there, as in [`Home::fresh`].
+    pub async fn empty(backend: Backend) -> Option<Self> {
+        let home = Self::fresh(backend).await?;
+        match &home.postgres {
+            None => std::fs::remove_file(home.path().join("torv.sqlite")).expect("the copy is removed"),
+            Some((server, name)) => {
+                let conn = connect(server, name).await.expect("the fresh database");
+                conn.execute_unprepared("DROP SCHEMA public CASCADE; CREATE SCHEMA public").await.expect("drops");
+                conn.close().await.expect("closes");
+            }
+        }
+        Some(home)
+    }
+
+    /// A look at the database past every exchange that runs on it.
+    pub async fn connect(&self) -> DatabaseConnection {
+        db::connect_lazy_migrator(&self.config().database_url()).await.expect("the database is there")
+    }
+
     /// The embedded configuration, pointed at this home, with weak but quick settings where allowed.
     pub fn config(&self) -> Config {
         let mut config = Config::embedded(self.dir.path());

@@ -7,6 +7,7 @@ mod catalogue;
 mod database;
 mod delivery;
 mod listings;
+pub mod process;
 mod records;
 pub mod sales;
 mod trade;
