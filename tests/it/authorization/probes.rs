@@ -23,12 +23,12 @@ impl Probe {
         Self { body: Some(body), ..Self::default() }
     }
 
-    fn at(name: &'static str, value: impl ToString) -> Self {
+    fn at(name: &'static str, value: impl Into<String>) -> Self {
         Self::default().and(name, value)
     }
 
-    fn and(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.path.push((name, value.to_string()));
+    fn and(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.path.push((name, value.into()));
         self
     }
 
@@ -36,8 +36,8 @@ impl Probe {
         Self { body: Some(body), ..self }
     }
 
-    fn header(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.headers.push((name, value.to_string()));
+    fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
         self
     }
 
@@ -172,7 +172,7 @@ fn settlement_probe(world: &World, name: &str) -> Option<Probe> {
 
 async fn people_probe(app: &TestApp, world: &World, name: &str, acting: &Acting) -> Option<Probe> {
     let home = &world.home;
-    let in_home = || Probe::at("organization_id", home.id);
+    let in_home = || Probe::at("organization_id", home.id.to_string());
     Some(match name {
         "register_account" => Probe::json(
             json!({"email": format!("{}@example.com", fresh()), "password": PASSWORD, "display_name": "New"}),
@@ -191,12 +191,12 @@ async fn people_probe(app: &TestApp, world: &World, name: &str, acting: &Acting)
         }
         "found_organization" => Probe::json(json!({"name": "Annex", "country": "DK", "may_buy": true})),
         "get_organization" | "list_members" | "list_api_keys" | "list_invitations" => in_home(),
-        "list_own_listings" => Probe::at("id", home.id),
+        "list_own_listings" => Probe::at("id", home.id.to_string()),
         "change_organization" => in_home().with(json!({"name": "Home"})),
         "remove_member" | "change_member_role" => {
             let (account, _) = app.member_account(home, Role::Viewer).await;
             let body = (name == "change_member_role").then(|| json!({"role": "editor"}));
-            Probe { body, ..in_home().and("account_id", account) }
+            Probe { body, ..in_home().and("account_id", account.to_string()) }
         }
         "create_api_key" => in_home().with(json!({"name": "Test", "scopes": ["read"], "expires_in_days": 1})),
         "revoke_api_key" => {
