@@ -205,9 +205,9 @@ async fn verify_tells_what_was_done_behind_the_databases_back() {
         ),
         (format!("DELETE FROM ledger_entry WHERE id = {first}"), &["entries were sealed, but only", "postings are stored"]),
         (
-            "INSERT INTO \"grant\" (id, order_id, line_no, listing_id, organization_id, provider_id, licence_hash, \
+            "INSERT INTO grants (id, order_id, line_no, listing_id, organization_id, provider_id, licence_hash, \
              coverage, through_revision, state, starts_at) SELECT randomblob(16), order_id, 2, listing_id, \
-             organization_id, provider_id, licence_hash, coverage, through_revision, state, starts_at FROM \"grant\" LIMIT 1"
+             organization_id, provider_id, licence_hash, coverage, through_revision, state, starts_at FROM grants LIMIT 1"
                 .to_owned(),
             &["the number of grants of ord_"],
         ),

@@ -113,7 +113,7 @@ const WAITING: [&str; 7] = [
     "sandbox_event WHERE delivered_at IS NULL",
     "job WHERE state = 'queued' AND leased_until IS NULL",
     "payment WHERE state IN ('created', 'processing')",
-    "\"order\" WHERE state = 'completed' AND hold_ended_at IS NULL",
+    "orders WHERE state = 'completed' AND hold_ended_at IS NULL",
     "ledger_entry WHERE id NOT IN (SELECT entry_id FROM sealed_entry)",
 ];
 
@@ -139,12 +139,12 @@ async fn check(home: &Home, load: &Load) {
     drained(&conn).await;
     let expected = i64::try_from(ORDERS).unwrap();
     for what in [
-        "\"order\"",
-        "\"order\" WHERE state = 'completed'",
+        "orders",
+        "orders WHERE state = 'completed'",
         "payment WHERE state = 'succeeded'",
         "sandbox_object WHERE kind = 'charge' AND state = 'captured'",
         "ledger_entry WHERE kind = 'sale'",
-        "\"grant\"",
+        "grants",
     ] {
         assert_eq!(count(&conn, what).await, expected, "{what}");
     }
