@@ -181,8 +181,11 @@ async fn two_processes_on_one_postgres_lose_and_double_nothing_when_they_are_kil
         load.serve_only(&[&three]);
         three
     };
-    let (_three, ()) = tokio::join!(script, load.buy_everything());
+    let (three, ()) = tokio::join!(script, load.buy_everything());
     check(&home, &load).await;
+    for server in [&one, &two, &three] {
+        assert!(!server.log().contains("ERROR"), "{}", server.log());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
