@@ -26,7 +26,7 @@ use uuid::Uuid;
 use crate::{
     base::digest,
     db::Tx,
-    error::{Error, Result},
+    error::{Error, Problem, Result},
     state::AppState,
 };
 
@@ -42,7 +42,7 @@ const ROWS_PER_INSERT: usize = 500;
 /// Seals entries that are not sealed yet; returns how many.
 ///
 /// # Errors
-/// Those of the database; a conflict when another process sealed at the same moment.
+/// Those of the database.
 pub async fn seal_new_entries(app: &AppState) -> Result<usize> {
     let now = app.clock.now();
     let mut total = 0;
@@ -51,8 +51,9 @@ pub async fn seal_new_entries(app: &AppState) -> Result<usize> {
         if waiting.is_empty() {
             return Ok(total);
         }
-        total += waiting.len();
-        app.db
+        let count = waiting.len();
+        let sealed = app
+            .db
             .write("ledger.seal", move |tx| {
                 let waiting = waiting.clone();
                 async move {
@@ -60,7 +61,15 @@ pub async fn seal_new_entries(app: &AppState) -> Result<usize> {
                     Ok(((), tx))
                 }
             })
-            .await?;
+            .await;
+        match sealed {
+            Ok(()) => total += count,
+            Err(error) if error.problem == Problem::Conflict => {
+                tracing::debug!("another process sealed at the same moment; the next look finds what it left");
+                return Ok(total);
+            }
+            Err(error) => return Err(error),
+        }
     }
 }
 
@@ -114,7 +123,7 @@ async fn write_seal(tx: &Tx, entries: Vec<ledger_entry::Model>, now: OffsetDateT
         entry_count: Set(i64::try_from(ids.len()).map_err(Error::internal)?),
         sealed_at: Set(Timestamp(now)),
     };
-    // The number is the primary key: of two processes sealing at once, one fails here and starts over.
+    // The number is the primary key: of two processes sealing at once, one fails here and looks again.
     seal::Entity::insert(row).exec_without_returning(tx.conn()).await?;
     let members: Vec<_> = (0_i64..)
         .zip(ids.iter().zip(&leaves))

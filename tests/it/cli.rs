@@ -89,15 +89,19 @@ async fn every_command_fails_in_one_line_and_keeps_the_database_password() {
         operator,
     ];
     // Nothing listens on the port of the first; the second is no address at all.
-    for host in ["127.0.0.1:1", "[::bad"] {
-        let url = format!("postgres://torv:{DATABASE_PASSWORD}@{host}/torv");
-        for command in commands {
-            let settings = [("TORV_DATABASE__URL", url.as_str()), ("TORV_AUTH__MASTER_SECRET", MASTER_SECRET)];
-            let said = run_torv(&[command, &["--data-dir", dir]].concat(), &settings, "a few words on a square\n");
-            let line = said.complaint(&[DATABASE_PASSWORD, MASTER_SECRET]);
-            assert!(line.contains("database"), "{command:?}: {line}");
+    // Each waits for the database as long as it may, so they wait together.
+    std::thread::scope(|threads| {
+        for (host, command) in ["127.0.0.1:1", "[::bad"].iter().flat_map(|host| commands.map(|command| (host, command)))
+        {
+            threads.spawn(move || {
+                let url = format!("postgres://torv:{DATABASE_PASSWORD}@{host}/torv");
+                let settings = [("TORV_DATABASE__URL", url.as_str()), ("TORV_AUTH__MASTER_SECRET", MASTER_SECRET)];
+                let said = run_torv(&[command, &["--data-dir", dir]].concat(), &settings, "a few words on a square\n");
+                let line = said.complaint(&[DATABASE_PASSWORD, MASTER_SECRET]);
+                assert!(line.contains("database"), "{command:?}: {line}");
+            });
         }
-    }
+    });
     let file = write_file(home.path(), "file", "");
     for command in commands {
         let said = run_torv(&[command, &["--data-dir", file.join("x").to_str().unwrap()]].concat(), &[], "\n");
@@ -205,9 +209,9 @@ async fn verify_tells_what_was_done_behind_the_databases_back() {
         ),
         (format!("DELETE FROM ledger_entry WHERE id = {first}"), &["entries were sealed, but only", "postings are stored"]),
         (
-            "INSERT INTO \"grant\" (id, order_id, line_no, listing_id, organization_id, provider_id, licence_hash, \
+            "INSERT INTO grants (id, order_id, line_no, listing_id, organization_id, provider_id, licence_hash, \
              coverage, through_revision, state, starts_at) SELECT randomblob(16), order_id, 2, listing_id, \
-             organization_id, provider_id, licence_hash, coverage, through_revision, state, starts_at FROM \"grant\" LIMIT 1"
+             organization_id, provider_id, licence_hash, coverage, through_revision, state, starts_at FROM grants LIMIT 1"
                 .to_owned(),
             &["the number of grants of ord_"],
         ),

@@ -125,7 +125,9 @@ impl Server {
                 if let Some((_, rest)) = line.split_once("listening on ") {
                     let _ = tell.send(rest.split(',').next().unwrap_or(rest).to_owned());
                 }
-                kept.lock().unwrap().push_str(&format!("{line}\n"));
+                let mut kept = kept.lock().unwrap();
+                kept.push_str(&line);
+                kept.push('\n');
             }
         });
         Starting { server: Self { child, base: String::new(), log }, told }
