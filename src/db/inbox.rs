@@ -66,7 +66,7 @@ pub async fn finish(tx: &Tx, source: &str, event_id: &str, now: OffsetDateTime) 
     Ok(updated.rows_affected == 1)
 }
 
-/// Notes that handling failed; after [`ATTEMPTS_MAX`] tries the message is dead and waits for a person.
+/// Notes that handling failed; after `ATTEMPTS_MAX` tries the message is dead and waits for a person.
 ///
 /// # Errors
 /// Those of the database.

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, FieldError};
+use crate::error::{Error, FieldError, Problem};
 
 /// The body of every failure, `application/problem+json`.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
@@ -73,9 +73,12 @@ pub fn write_problem(mut response: Response, request_id: &str) -> Response {
 
 fn log(error: &Error, request_id: &str) {
     let status = error.problem.status();
-    if status >= 500 {
-        let cause = error.cause.as_ref().map_or_else(|| error.detail.clone(), ToString::to_string);
-        tracing::error!(request.id = request_id, status, problem = error.problem.slug(), "request failed: {cause}");
+    let cause = || error.cause.as_ref().map_or_else(|| error.detail.clone(), ToString::to_string);
+    if error.problem == Problem::Unavailable {
+        // Busy is not broken: nobody has to get up for it.
+        tracing::warn!(request.id = request_id, status, "request put off: {}", cause());
+    } else if status >= 500 {
+        tracing::error!(request.id = request_id, status, problem = error.problem.slug(), "request failed: {}", cause());
     } else {
         tracing::debug!(request.id = request_id, status, problem = error.problem.slug(), "request refused");
     }
