@@ -17,8 +17,10 @@ use crate::{
     error::{Error, Result},
     jobs,
     ledger::KnownAccounts,
+    people::api_keys::LiveKeys,
     state::{AppState, Parts},
     terms,
+    trade::Counter,
 };
 
 /// An application, with the handle to the sandbox where that is the processor.
@@ -46,6 +48,8 @@ pub async fn build(config: Config, clock: Clock) -> Result<Built> {
     let bus = Arc::new(LocalBus::new());
     let tokens = Tokens::new(config.token_issuer());
     let app = AppState::new(Parts {
+        live_keys: LiveKeys::start(db.clone(), clock.clone()),
+        counter: Counter::start(&db, &clock),
         downloads: Downloads::start(db.clone()),
         recorder: Recorder::start(db.clone()),
         config,

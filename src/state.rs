@@ -9,7 +9,9 @@ use crate::{
     db::Db,
     delivery::{Files, Recorder, downloads::Downloads},
     ledger::KnownAccounts,
+    people::api_keys::LiveKeys,
     ports::{bus::Bus, payments::Payments},
+    trade::Counter,
 };
 
 /// The application; cloning shares it.
@@ -26,6 +28,10 @@ pub struct Parts {
     pub db: Db,
     /// The files of all revisions.
     pub files: Files,
+    /// Who acts with which API key, at this moment.
+    pub live_keys: LiveKeys,
+    /// Where purchases queue.
+    pub counter: Counter,
     /// Who may download what, at this moment.
     pub downloads: Downloads,
     /// Writes down what was delivered.

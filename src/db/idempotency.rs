@@ -32,23 +32,33 @@ pub enum Claim {
     Replay(String),
 }
 
+/// Claims several keys in one statement, each for its resource; false when some were used before, and
+/// then the transaction has to be given up.
+///
+/// # Errors
+/// Those of the database.
+pub async fn claim_all(tx: &Tx, mut keys: Vec<(&IdempotencyKey, String, OffsetDateTime)>) -> Result<bool> {
+    // In one order, so that two transactions with the same keys can't wait for each other.
+    keys.sort_by(|(one, ..), (other, ..)| (&one.scope, &one.key).cmp(&(&other.scope, &other.key)));
+    let wanted = keys.len();
+    let rows = keys.into_iter().map(|(key, resource, now)| idempotency::ActiveModel {
+        scope: Set(key.scope.clone()),
+        key: Set(key.key.clone()),
+        request_hash: Set(key.request_hash.clone()),
+        resource: Set(resource),
+        created_at: Set(Timestamp(now)),
+    });
+    let insert = idempotency::Entity::insert_many(rows).on_conflict(OnConflict::new().do_nothing().to_owned());
+    let inserted = insert.exec_without_returning(tx.conn()).await?;
+    Ok(usize::try_from(inserted).is_ok_and(|inserted| inserted == wanted))
+}
+
 /// Claims `key` for `resource` (the id the work is about to create). The first statement of the work.
 ///
 /// # Errors
 /// [`Problem::IdempotencyKeyReused`] when the key was used for another request.
 pub async fn claim(tx: &Tx, key: &IdempotencyKey, resource: &str, now: OffsetDateTime) -> Result<Claim> {
-    let row = idempotency::ActiveModel {
-        scope: Set(key.scope.clone()),
-        key: Set(key.key.clone()),
-        request_hash: Set(key.request_hash.clone()),
-        resource: Set(resource.to_owned()),
-        created_at: Set(Timestamp(now)),
-    };
-    let inserted = idempotency::Entity::insert(row)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(tx.conn())
-        .await?;
-    if inserted == 1 {
+    if claim_all(tx, vec![(key, resource.to_owned(), now)]).await? {
         return Ok(Claim::Fresh);
     }
     let earlier = find_claim(tx.conn(), key).await?;

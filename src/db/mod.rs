@@ -6,6 +6,7 @@
 mod connect;
 mod error;
 mod faults;
+mod gather;
 mod group_commit;
 pub mod idempotency;
 pub mod inbox;
@@ -14,4 +15,5 @@ mod tx;
 
 pub use connect::{Schema, Steps, connect, connect_lazy_migrator, migrate};
 pub use faults::Faults;
+pub use gather::{Gather, deal, together_or_alone};
 pub use tx::{Db, Tx};

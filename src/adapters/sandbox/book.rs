@@ -1,5 +1,7 @@
 //! The sandbox's own records: charges, accounts, transfers, payouts, and its balance lines.
 
+use std::sync::Arc;
+
 use entity::{
     Timestamp,
     ids::{OrgId, PaymentId},
@@ -16,7 +18,7 @@ use time::{Duration, OffsetDateTime};
 use super::{Sandbox, methods};
 use crate::{
     base::{Currency, Money, digest, page},
-    db::Tx,
+    db::{Db, Gather, Tx, together_or_alone},
     error::{Error, Result},
     ports::payments::{
         Capture, Charge, ChargeRequest, ChargeState, PaymentsError, ProcessorBalance, Transaction, TransactionKind,
@@ -153,17 +155,56 @@ async fn insert_new(tx: &Tx, rows: Vec<sandbox_object::ActiveModel>) -> Result<u
     Ok(insert.exec_without_returning(tx.conn()).await?)
 }
 
-async fn announce(box_: &Sandbox, tx: &Tx, charge: &Charge, now: OffsetDateTime) -> Result<()> {
+/// A charge with all that is written for it.
+#[derive(Debug, Clone)]
+pub(super) struct NewCharge {
+    rows: Vec<sandbox_object::ActiveModel>,
+    event: sandbox_event::ActiveModel,
+}
+
+/// Where charges queue; several are written in one transaction. False is told of one that was there.
+pub(super) fn charges(db: &Db) -> Gather<NewCharge, bool> {
+    let db = db.clone();
+    Gather::start(move |charges| {
+        let db = db.clone();
+        async move { together_or_alone(charges, |charges| write_charges(&db, charges)).await }
+    })
+}
+
+async fn write_charges(db: &Db, charges: Vec<NewCharge>) -> Result<Vec<bool>> {
+    let charges = Arc::new(charges);
+    db.write("sandbox.charge", move |tx| {
+        let charges = charges.clone();
+        async move {
+            let rows: Vec<_> = charges.iter().flat_map(|charge| charge.rows.clone()).collect();
+            let wanted = rows.len();
+            let fresh = usize::try_from(insert_new(&tx, rows).await?).is_ok_and(|inserted| inserted == wanted);
+            if fresh {
+                let events: Vec<_> = charges.iter().map(|charge| charge.event.clone()).collect();
+                sandbox_event::Entity::insert_many(events).exec_without_returning(tx.conn()).await?;
+            } else if charges.len() > 1 {
+                return Err(Error::conflict("One of these charges was made before."));
+            }
+            Ok((vec![fresh; charges.len()], tx))
+        }
+    })
+    .await
+}
+
+fn event_row(box_: &Sandbox, charge: &Charge, now: OffsetDateTime) -> sandbox_event::ActiveModel {
     let deliver_at = now + Duration::seconds(i64::from(box_.settings.webhook_delay_seconds));
-    let row = sandbox_event::ActiveModel {
+    sandbox_event::ActiveModel {
         seq: NotSet,
         id: Set(derived_id("evt", &format!("{}:{}", charge.processor_ref, state_word(&charge.state)))),
         body: Set(super::webhook::event_body(charge, state_word(&charge.state))),
         deliver_at: Set(Timestamp(deliver_at)),
         attempts: Set(0),
         delivered_at: Set(None),
-    };
-    sandbox_event::Entity::insert(row).exec_without_returning(tx.conn()).await?;
+    }
+}
+
+async fn announce(box_: &Sandbox, tx: &Tx, charge: &Charge, now: OffsetDateTime) -> Result<()> {
+    sandbox_event::Entity::insert(event_row(box_, charge, now)).exec_without_returning(tx.conn()).await?;
     Ok(())
 }
 
@@ -183,21 +224,8 @@ pub(super) async fn charge(
     if state == ChargeState::Captured {
         rows.push(charge_line(box_, &charge, now)?);
     }
-    let (announced, settings) = (charge.clone(), box_.handle());
-    let fresh = box_
-        .db
-        .write("sandbox.charge", move |tx| {
-            let (rows, charge, settings) = (rows.clone(), announced.clone(), settings.handle());
-            async move {
-                let fresh = insert_new(&tx, rows).await? > 0;
-                if fresh {
-                    announce(&settings, &tx, &charge, now).await?;
-                }
-                Ok((fresh, tx))
-            }
-        })
-        .await?;
-    if fresh {
+    let event = event_row(box_, &charge, now);
+    if box_.charges.ask(NewCharge { rows, event }).await? {
         return Ok(charge);
     }
     let missing = || PaymentsError::Unknown("the charge is being made by somebody else".to_owned());
@@ -210,6 +238,7 @@ impl Sandbox {
         Self {
             db: self.db.clone(),
             clock: self.clock.clone(),
+            charges: self.charges.clone(),
             settings: self.settings.clone(),
             secrets: self.secrets.clone(),
         }

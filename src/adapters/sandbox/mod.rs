@@ -19,7 +19,7 @@ pub use webhook::{SIGNATURE_HEADER, SignedWebhook};
 use crate::{
     base::Clock,
     config,
-    db::Db,
+    db::{Db, Gather},
     error::Error,
     ports::payments::{
         Charge, ChargeRequest, Payments, PaymentsError, PayoutRequest, ProcessorBalance, TransactionPage,
@@ -30,6 +30,7 @@ use crate::{
 /// The sandbox processor.
 pub struct Sandbox {
     db: Db,
+    charges: Gather<book::NewCharge, bool>,
     clock: Clock,
     settings: config::Sandbox,
     /// The first signs; all verify.
@@ -42,7 +43,7 @@ impl Sandbox {
     /// `secrets` are the webhook secrets: the first signs, all of them verify, so that one can
     /// replace another without a gap.
     pub fn new(db: Db, clock: Clock, settings: config::Sandbox, secrets: Vec<config::Secret>) -> Self {
-        Self { db, clock, settings, secrets }
+        Self { charges: book::charges(&db), db, clock, settings, secrets }
     }
 
     /// Moves on what takes time: charges that were still being processed come to their end.

@@ -139,3 +139,24 @@ pub async fn facts_for_sale(
         personal_data: row.personal_data,
     }))
 }
+
+/// What anybody may see and order, of these listings; one statement. Those for named organisations are
+/// left out: [`facts_for_sale`] knows who asks.
+///
+/// # Errors
+/// Those of the database.
+pub async fn facts_for_everybody(conn: &impl ConnectionTrait, ids: &[ListingId]) -> Result<Vec<SaleFacts>> {
+    let rows = store::find_public_for_sale(conn, ids).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(SaleFacts {
+                listing_id: row.id,
+                provider_id: row.organization_id,
+                title: serde_json::from_value(row.title)?,
+                current_revision_number: row.number,
+                state: row.state,
+                personal_data: row.personal_data,
+            })
+        })
+        .collect()
+}

@@ -3,13 +3,13 @@
 use entity::{
     Timestamp,
     ids::{ListingId, OfferId, OrgId, RevisionId},
-    listing, listing_audience, listing_facet, listing_price, organization,
-    states::{Audience, ListingState},
+    listing, listing_audience, listing_facet, listing_price, organization, revision,
+    states::{Audience, ListingState, PersonalData},
 };
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, FromQueryResult, JoinType, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, RelationDef,
     sea_query::Query,
 };
 
@@ -208,6 +208,36 @@ pub(super) async fn find_visible(
         seen = seen.add(listing::Column::OrganizationId.eq(owner));
     }
     Ok(listing::Entity::find_by_id(id).filter(seen).one(conn).await?)
+}
+
+/// The columns of a listing that an order looks at.
+#[derive(Debug, FromQueryResult)]
+pub(super) struct ForSale {
+    pub id: ListingId,
+    pub organization_id: OrgId,
+    pub title: sea_orm::JsonValue,
+    pub state: ListingState,
+    pub personal_data: PersonalData,
+    /// Of the current revision, if there is one.
+    pub number: Option<i32>,
+}
+
+/// What anybody may see of these listings, with the number of the current revision.
+pub(super) async fn find_public_for_sale(conn: &impl ConnectionTrait, ids: &[ListingId]) -> Result<Vec<ForSale>> {
+    use listing::Column;
+    let current: RelationDef =
+        listing::Entity::belongs_to(revision::Entity).from(Column::CurrentRevisionId).to(revision::Column::Id).into();
+    Ok(listing::Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::OrganizationId, Column::Title, Column::State, Column::PersonalData])
+        .column(revision::Column::Number)
+        .join(JoinType::LeftJoin, current)
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(Column::State.is_in([ListingState::Published, ListingState::Retired]))
+        .filter(within_audience(None))
+        .into_model()
+        .all(conn)
+        .await?)
 }
 
 /// Finds a listing that waits for the operator.

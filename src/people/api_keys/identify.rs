@@ -1,11 +1,15 @@
 //! From a key to who acts with it.
 
+use std::{collections::HashMap, fmt};
+
 use entity::ids::ApiKeyId;
 use time::{Duration, OffsetDateTime};
 
 use super::store::{self, LiveKey};
 use crate::{
     auth::{Actor, Right, actor::ActingOrg},
+    base::Clock,
+    db::{Db, Gather, deal},
     error::{Error, Result},
     http::credentials::Credential,
     state::AppState,
@@ -14,11 +18,42 @@ use crate::{
 /// `last_used_at` is this coarse, so that a busy key does not write with every request.
 const USE_NOTED_EVERY: Duration = Duration::hours(1);
 
+/// Where requests ask about keys. The database is asked for each request, for many of them at once: a
+/// revocation holds from the next request on.
+#[derive(Clone)]
+pub struct LiveKeys(Gather<String, Option<LiveKey>>);
+
+impl fmt::Debug for LiveKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LiveKeys")
+    }
+}
+
+impl LiveKeys {
+    /// Starts asking `db`.
+    pub fn start(db: Db, clock: Clock) -> Self {
+        Self(Gather::start(move |hashes: Vec<String>| {
+            let (db, now) = (db.clone(), clock.now());
+            async move {
+                let found = store::find_live(db.read(), &hashes, now).await;
+                let by_hash = |keys: Vec<LiveKey>| {
+                    keys.into_iter().map(|key| (key.secret_hash.clone(), key)).collect::<HashMap<_, _>>()
+                };
+                deal(hashes, found.map(by_hash))
+            }
+        }))
+    }
+
+    async fn find(&self, secret: &str) -> Result<Option<LiveKey>> {
+        self.0.ask(store::hash(secret)).await
+    }
+}
+
 /// Finds who a key acts for. Its rights are its scopes, as far as its maker still has them.
 pub(in crate::people) async fn identify(app: &AppState, credential: &Credential) -> Result<Actor> {
     let refused = || Error::unauthenticated("The API key is not valid: unknown, expired or revoked.");
     let now = app.clock.now();
-    let key = store::find_live(app.db.read(), &credential.secret, now).await?.ok_or_else(refused)?;
+    let key = app.live_keys.find(&credential.secret).await?.ok_or_else(refused)?;
     if credential.organization.is_some_and(|named| named != key.id) {
         return Err(Error::not_found("organisation"));
     }

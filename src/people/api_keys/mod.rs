@@ -9,6 +9,7 @@ mod service;
 mod store;
 
 pub use http::routes;
+pub use identify::LiveKeys;
 pub(super) use identify::identify;
 pub use service::{NewApiKey, create_api_key};
 pub use store::{KEY_PREFIX, hash};

@@ -24,8 +24,9 @@ pub fn hash(secret: &str) -> String {
 }
 
 /// A key with the organisation it is of and the role its maker has there.
-#[derive(Debug, FromQueryResult)]
+#[derive(Debug, Clone, FromQueryResult)]
 pub(super) struct LiveKey {
+    pub secret_hash: String,
     pub key_id: ApiKeyId,
     pub scopes: sea_orm::JsonValue,
     pub last_used_at: Option<Timestamp>,
@@ -38,13 +39,13 @@ pub(super) struct LiveKey {
     pub country: String,
 }
 
-/// Finds the key with this secret, unless it has expired or was revoked, or its maker has left or is
-/// disabled. One query.
+/// Finds the keys with these hashes, but those that have expired or were revoked, or whose maker has left
+/// or is disabled. One query.
 pub(super) async fn find_live(
     conn: &impl ConnectionTrait,
-    secret: &str,
+    hashes: &[String],
     now: OffsetDateTime,
-) -> Result<Option<LiveKey>> {
+) -> Result<Vec<LiveKey>> {
     use organization::Column;
     Ok(api_key::Entity::find()
         .select_only()
@@ -52,15 +53,15 @@ pub(super) async fn find_live(
         .join(JoinType::InnerJoin, to_membership())
         .join(JoinType::InnerJoin, to_maker())
         .filter(live(now))
-        .filter(api_key::Column::SecretHash.eq(hash(secret)))
+        .filter(api_key::Column::SecretHash.is_in(hashes))
         .filter(account::Column::DisabledAt.is_null())
         .column_as(api_key::Column::Id, "key_id")
-        .columns([api_key::Column::Scopes, api_key::Column::LastUsedAt])
+        .columns([api_key::Column::SecretHash, api_key::Column::Scopes, api_key::Column::LastUsedAt])
         .column(membership::Column::Role)
         .columns([Column::Id, Column::MayProvide, Column::MayBuy, Column::MayOperate])
         .columns([Column::ProviderKind, Column::Country])
         .into_model::<LiveKey>()
-        .one(conn)
+        .all(conn)
         .await?)
 }
 

@@ -4,4 +4,4 @@ mod http;
 mod store;
 
 pub use http::routes;
-pub use store::{Author, record};
+pub use store::{Author, Event, record, record_all};

@@ -77,19 +77,42 @@ pub async fn record(
     detail: serde_json::Value,
     now: OffsetDateTime,
 ) -> Result<()> {
-    let author = author.into();
-    let row = audit_event::ActiveModel {
-        id: Set(AuditId::at(now)),
-        at: Set(Timestamp(now)),
-        account_id: Set(author.account_id),
-        api_key_id: Set(author.api_key_id),
-        organization_id: Set(author.organization_id),
-        action: Set(action.to_owned()),
-        resource: Set(resource.to_string()),
-        request_id: Set(Some(author.request_id)),
-        detail: Set(detail),
-    };
-    audit_event::Entity::insert(row).exec_without_returning(tx.conn()).await?;
+    let event = Event { author: author.into(), action, resource: resource.to_string(), detail, at: now };
+    record_all(tx, vec![event]).await
+}
+
+/// One line, before it is written.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Who did it.
+    pub author: Author,
+    /// A verb phrase, `order.place`.
+    pub action: &'static str,
+    /// A public id.
+    pub resource: String,
+    /// No secrets and no mail addresses.
+    pub detail: serde_json::Value,
+    /// When.
+    pub at: OffsetDateTime,
+}
+
+/// Appends several lines in one statement; otherwise as [`record`].
+///
+/// # Errors
+/// Those of the database.
+pub async fn record_all(tx: &Tx, events: Vec<Event>) -> Result<()> {
+    let rows = events.into_iter().map(|event| audit_event::ActiveModel {
+        id: Set(AuditId::at(event.at)),
+        at: Set(Timestamp(event.at)),
+        account_id: Set(event.author.account_id),
+        api_key_id: Set(event.author.api_key_id),
+        organization_id: Set(event.author.organization_id),
+        action: Set(event.action.to_owned()),
+        resource: Set(event.resource),
+        request_id: Set(Some(event.author.request_id)),
+        detail: Set(event.detail),
+    });
+    audit_event::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;
     Ok(())
 }
 

@@ -8,4 +8,4 @@ mod store;
 pub use http::routes;
 pub use model::SaleOffer;
 pub use service::{REPROJECT_JOB, reproject};
-pub use store::offer_for_sale;
+pub use store::{offer_for_sale, offers_for_sale};

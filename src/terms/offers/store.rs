@@ -135,20 +135,34 @@ pub async fn offer_for_sale(
     id: OfferId,
     now: OffsetDateTime,
 ) -> Result<Option<SaleOffer>> {
-    let offers = offer::Entity::find_by_id(id).filter(not_over(now));
-    let Some(row) = offers.filter(offer::Column::ValidFrom.lte(Timestamp(now))).one(conn).await? else {
-        return Ok(None);
-    };
-    Ok(Some(SaleOffer {
-        id: row.id,
-        listing_id: row.listing_id,
-        provider_id: row.organization_id,
-        kind: row.kind,
-        price: price(&row)?,
-        term_months: row.term_months,
-        licence_id: row.licence_id,
-        licence_hash: row.licence_hash,
-        approval_required: row.approval_required,
-        coverage: row.coverage,
-    }))
+    Ok(offers_for_sale(conn, &[id], now).await?.pop())
+}
+
+/// As [`offer_for_sale`], for several offers in one statement; those that can't be ordered are left out.
+///
+/// # Errors
+/// Those of the database.
+pub async fn offers_for_sale(
+    conn: &impl ConnectionTrait,
+    ids: &[OfferId],
+    now: OffsetDateTime,
+) -> Result<Vec<SaleOffer>> {
+    let offers = offer::Entity::find().filter(offer::Column::Id.is_in(ids.iter().copied())).filter(not_over(now));
+    let rows = offers.filter(offer::Column::ValidFrom.lte(Timestamp(now))).all(conn).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(SaleOffer {
+                id: row.id,
+                listing_id: row.listing_id,
+                provider_id: row.organization_id,
+                kind: row.kind,
+                price: price(&row)?,
+                term_months: row.term_months,
+                licence_id: row.licence_id,
+                licence_hash: row.licence_hash,
+                approval_required: row.approval_required,
+                coverage: row.coverage,
+            })
+        })
+        .collect()
 }

@@ -13,19 +13,21 @@ use crate::{
     error::{Error, Result},
 };
 
-/// The rules in force at `at` that could be about this sale.
+/// The rules in force at `at` that could be about one of these sales.
 pub(in crate::trade) async fn rules_for(
     conn: &impl ConnectionTrait,
-    sale: Sale,
+    sales: &[Sale],
     at: OffsetDateTime,
 ) -> Result<Vec<fee_rule::Model>> {
     use fee_rule::Column;
-    let none_or = |column: Column, id: uuid::Uuid| Condition::any().add(column.is_null()).add(column.eq(id));
+    let none_or = |column: Column, id: fn(&Sale) -> uuid::Uuid| {
+        Condition::any().add(column.is_null()).add(column.is_in(sales.iter().map(id)))
+    };
     Ok(fee_rule::Entity::find()
         .filter(Column::FromAt.lte(Timestamp(at)))
-        .filter(none_or(Column::OrganizationId, sale.provider.0))
-        .filter(none_or(Column::ListingId, sale.listing.0))
-        .filter(none_or(Column::OfferId, sale.offer.0))
+        .filter(none_or(Column::OrganizationId, |sale| sale.provider.0))
+        .filter(none_or(Column::ListingId, |sale| sale.listing.0))
+        .filter(none_or(Column::OfferId, |sale| sale.offer.0))
         .all(conn)
         .await?)
 }

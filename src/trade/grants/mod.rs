@@ -5,4 +5,4 @@ mod service;
 mod store;
 
 pub use service::end_terms;
-pub(super) use store::{from_order, insert};
+pub(super) use store::{from_order, insert_all};

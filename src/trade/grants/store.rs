@@ -6,7 +6,7 @@ use entity::{
     states::GrantState,
 };
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, IntoActiveModel, QueryFilter as _,
     QueryOrder as _, QuerySelect as _, sea_query::Expr,
 };
 use time::OffsetDateTime;
@@ -34,9 +34,10 @@ pub(in crate::trade) fn from_order(facts: &OrderFacts, now: OffsetDateTime) -> g
     }
 }
 
-/// Writes a grant. An order line has one at most; the database refuses a second.
-pub(in crate::trade) async fn insert(tx: &Tx, grant: grant::Model) -> Result<()> {
-    grant::Entity::insert(grant.into_active_model()).exec_without_returning(tx.conn()).await?;
+/// Writes grants in one statement. An order line has one at most; the database refuses a second.
+pub(in crate::trade) async fn insert_all(tx: &Tx, grants: Vec<grant::Model>) -> Result<()> {
+    let rows = grants.into_iter().map(IntoActiveModel::into_active_model);
+    grant::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;
     Ok(())
 }
 

@@ -2,9 +2,12 @@
 
 pub mod http;
 mod model;
+pub(super) mod placing;
+pub(super) mod pricing;
 mod service;
 pub(super) mod store;
 
+pub(super) use http::{OrderView, views_of};
 pub use model::{OrderError, Step};
 pub use service::{PlaceOrder, Placed, Quote, approve, cancel, decline, expire_due, place, quote};
 pub use store::OrderFacts;

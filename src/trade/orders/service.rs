@@ -11,24 +11,26 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     model::Step,
+    placing::{NewOrder, Recorded},
+    pricing::{ForSale, sale_of},
     store::{self, OrderFacts},
 };
 use crate::{
     auth::{Actor, actor::ActingOrg},
     base::{LangText, money::Split},
-    catalog::listings::{self, SaleFacts},
+    catalog::listings,
     db::{
         Tx,
-        idempotency::{Claim, IdempotencyKey, claim, find_claim},
+        idempotency::{IdempotencyKey, find_claim},
         outbox::{self, News},
     },
     error::{Check, Error, Problem, Result},
     limits,
     people::audit,
     state::AppState,
-    terms::offers::{self, SaleOffer},
+    terms::offers::SaleOffer,
     trade::{
-        fees::{self, Fee, Sale},
+        fees::{self, Fee},
         payments::{self, complete, store as payment_store},
     },
 };
@@ -79,15 +81,15 @@ pub struct Placed {
 /// `NotFound` for an offer that is not open to `buyer`.
 pub async fn quote(app: &AppState, offer: OfferId, buyer: Option<entity::ids::OrgId>) -> Result<Quote> {
     let now = app.clock.now();
-    let conn = app.db.read();
     let missing = || Error::not_found("offer open to you");
-    let offer = offers::offer_for_sale(conn, offer, now).await?.ok_or_else(missing)?;
-    let facts: SaleFacts = listings::facts_for_sale(conn, offer.listing_id, buyer).await?.ok_or_else(missing)?;
+    let ForSale { offer, facts, rules } = app.counter.quotes.ask(offer).await?.ok_or_else(missing)?;
+    let facts = match facts {
+        Some(facts) => facts,
+        None => listings::facts_for_sale(app.db.read(), offer.listing_id, buyer).await?.ok_or_else(missing)?,
+    };
     let revision_number = facts.current_revision_number.filter(|_| facts.state == ListingState::Published);
     let revision_number = revision_number.ok_or_else(missing)?;
-    let sale = Sale { provider: offer.provider_id, listing: offer.listing_id, offer: offer.id };
-    let rules = if offer.price.is_zero() { Vec::new() } else { fees::rules_for(conn, sale, now).await? };
-    let fee = fees::resolve(&rules, sale, now, app.config.trade.operator_bps);
+    let fee = fees::resolve(&rules, sale_of(&offer), now, app.config.trade.operator_bps);
     let split = offer.price.split(fee.bps)?;
     Ok(Quote { offer, title: facts.title, revision_number, split, fee })
 }
@@ -114,30 +116,17 @@ pub async fn place(app: &AppState, actor: &Actor, input: PlaceOrder, key: Idempo
     let facts = freeze(app, &quote, actor, &input, now);
     let wants_payment = !facts.is_free() && input.payment_method.is_some();
     let payment = wants_payment.then(|| payments::attempt(&facts, 1, app.payments.name(), now));
-    let (fresh_facts, order_actor) = (facts.clone(), actor.clone());
-    let outcome = app
-        .db
-        .write("trade.place_order", move |tx| {
-            let (facts, payment, actor, key) = (fresh_facts.clone(), payment.clone(), order_actor.clone(), key.clone());
-            async move {
-                if let Claim::Replay(earlier) = claim(&tx, &key, &facts.order.id.to_string(), now).await? {
-                    return Ok((Err(earlier), tx));
-                }
-                let payment_id = payment.as_ref().map(|payment| payment.id);
-                write_order(&tx, &actor, facts, payment, now).await?;
-                Ok((Ok(payment_id), tx))
-            }
-        })
-        .await?;
-    match outcome {
-        Ok(payment_id) => {
+    let payment_id = payment.as_ref().map(|payment| payment.id);
+    let order = NewOrder { facts: facts.clone(), payment, actor: actor.clone(), key, now };
+    match app.counter.orders.ask(order).await? {
+        Recorded::Fresh => {
             let placed = Placed { order_id: facts.order.id, fresh: true };
             if let (Some(payment), Some(method)) = (payment_id, input.payment_method.as_deref()) {
                 payments::pay(app, facts, payment, method).await?;
             }
             Ok(placed)
         }
-        Err(earlier) => resume(app, &earlier, input.payment_method.as_deref()).await,
+        Recorded::Earlier(earlier) => resume(app, &earlier, input.payment_method.as_deref()).await,
     }
 }
 
@@ -237,26 +226,7 @@ fn freeze_line(app: &AppState, quote: &Quote, order: OrderId) -> order_line::Mod
     }
 }
 
-async fn write_order(
-    tx: &Tx,
-    actor: &Actor,
-    facts: OrderFacts,
-    payment: Option<entity::payment::Model>,
-    now: OffsetDateTime,
-) -> Result<()> {
-    store::insert(tx, &facts).await?;
-    if let Some(payment) = payment {
-        payment_store::insert(tx, payment).await?;
-    }
-    audit::record(tx, actor, "order.place", facts.order.id, json!({"offer_id": facts.line.offer_id}), now).await?;
-    match facts.order.state {
-        OrderState::Completed => complete(tx, &facts, now).await,
-        OrderState::AwaitingApproval => outbox::append(tx, vec![news(&facts, "order.awaiting_approval")], now).await,
-        _ => Ok(()),
-    }
-}
-
-fn news(facts: &OrderFacts, kind: &'static str) -> News {
+pub(super) fn news(facts: &OrderFacts, kind: &'static str) -> News {
     let payload =
         json!({"order_id": facts.order.id, "buyer_id": facts.order.buyer_id, "provider_id": facts.line.provider_id});
     News { topic: facts.line.listing_id.to_string(), kind, payload }
@@ -282,7 +252,7 @@ pub async fn approve(app: &AppState, actor: &Actor, id: OrderId, note: Option<St
                 audit::record(&tx, &actor, "order.approve", id, json!({}), now).await?;
                 outbox::append(&tx, vec![news(&facts, "order.approved")], now).await?;
                 if facts.is_free() {
-                    complete(&tx, &facts, now).await?;
+                    complete(&tx, &[&facts], now).await?;
                 }
                 Ok(((), tx))
             }

@@ -57,9 +57,12 @@ impl OrderFacts {
     }
 }
 
-pub(super) async fn insert(tx: &Tx, facts: &OrderFacts) -> Result<()> {
-    order::Entity::insert(facts.order.clone().into_active_model()).exec_without_returning(tx.conn()).await?;
-    order_line::Entity::insert(facts.line.clone().into_active_model()).exec_without_returning(tx.conn()).await?;
+/// Writes several orders in one statement per table.
+pub(super) async fn insert_all<'a>(tx: &Tx, all: impl Iterator<Item = &'a OrderFacts>) -> Result<()> {
+    let rows = all.map(|facts| (facts.order.clone().into_active_model(), facts.line.clone().into_active_model()));
+    let (orders, lines): (Vec<order::ActiveModel>, Vec<order_line::ActiveModel>) = rows.unzip();
+    order::Entity::insert_many(orders).exec_without_returning(tx.conn()).await?;
+    order_line::Entity::insert_many(lines).exec_without_returning(tx.conn()).await?;
     Ok(())
 }
 
@@ -80,24 +83,29 @@ async fn with_lines(conn: &impl ConnectionTrait, orders: Vec<order::Model>) -> R
         .collect()
 }
 
+/// Several orders by their ids alone, in one statement.
+pub(super) async fn load_all(conn: &impl ConnectionTrait, ids: &[OrderId]) -> Result<Vec<OrderFacts>> {
+    let found = order::Entity::find().filter(order::Column::Id.is_in(ids.iter().copied())).also_lines(conn);
+    found.await
+}
+
 /// An order by its id alone, for the exchange's own work; requests use [`find_party`].
 pub(in crate::trade) async fn load(conn: &impl ConnectionTrait, id: OrderId) -> Result<OrderFacts> {
-    let found = order::Entity::find_by_id(id).find_also_related_line(conn).await?;
-    found.ok_or_else(|| Error::not_found("order"))
+    load_all(conn, &[id]).await?.pop().ok_or_else(|| Error::not_found("order"))
 }
 
 trait WithLine {
-    async fn find_also_related_line(self, conn: &impl ConnectionTrait) -> Result<Option<OrderFacts>>;
+    async fn also_lines(self, conn: &impl ConnectionTrait) -> Result<Vec<OrderFacts>>;
 }
 
 impl WithLine for sea_orm::Select<order::Entity> {
-    async fn find_also_related_line(self, conn: &impl ConnectionTrait) -> Result<Option<OrderFacts>> {
+    async fn also_lines(self, conn: &impl ConnectionTrait) -> Result<Vec<OrderFacts>> {
         let relation: sea_orm::RelationDef = order::Entity::belongs_to(order_line::Entity)
             .from(order::Column::Id)
             .to(order_line::Column::OrderId)
             .into();
-        let row = self.join(sea_orm::JoinType::InnerJoin, relation).select_also(order_line::Entity).one(conn).await?;
-        Ok(row.and_then(|(order, line)| line.map(|line| OrderFacts { order, line })))
+        let rows = self.join(sea_orm::JoinType::InnerJoin, relation).select_also(order_line::Entity).all(conn).await?;
+        Ok(rows.into_iter().filter_map(|(order, line)| line.map(|line| OrderFacts { order, line })).collect())
     }
 }
 
@@ -108,13 +116,17 @@ pub(in crate::trade) async fn lock(tx: &Tx, id: OrderId) -> Result<OrderFacts> {
     with_lines(tx.conn(), vec![order]).await?.pop().ok_or_else(|| Error::not_found("order"))
 }
 
-/// An order that `org` is a party of, as buyer or as provider.
-pub(in crate::trade) async fn find_party(conn: &impl ConnectionTrait, id: OrderId, org: OrgId) -> Result<OrderFacts> {
-    let facts = load(conn, id).await?;
-    if facts.order.buyer_id == org || facts.line.provider_id == org {
-        return Ok(facts);
-    }
-    Err(Error::not_found("order"))
+/// Completes several orders that wait for their payment, in one statement; false when one stood elsewhere,
+/// and then the transaction has to be given up.
+pub(in crate::trade) async fn complete_all(tx: &Tx, all: &[&OrderFacts], now: OffsetDateTime) -> Result<bool> {
+    let updated = order::Entity::update_many()
+        .col_expr(order::Column::State, Expr::value(OrderState::Completed))
+        .col_expr(order::Column::ClosedAt, Expr::value(Some(Timestamp(now))))
+        .filter(order::Column::Id.is_in(all.iter().map(|facts| facts.order.id)))
+        .filter(order::Column::State.eq(OrderState::AwaitingPayment))
+        .exec(tx.conn())
+        .await?;
+    Ok(usize::try_from(updated.rows_affected).is_ok_and(|rows| rows == all.len()))
 }
 
 /// Moves an order from one state to another; false when it stood elsewhere.

@@ -3,6 +3,7 @@
 //! The answer to the call, a webhook and the janitor all end in [`settle`]; whichever comes first
 //! does the work, the others find it done.
 
+pub(super) mod captured;
 pub mod http;
 mod outside;
 mod service;

@@ -7,7 +7,7 @@ use entity::{
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::store;
+use super::{captured::Taken, store};
 use crate::{
     base::Money,
     db::{
@@ -48,6 +48,9 @@ pub async fn settle(app: &AppState, charge: &Charge, known: Option<OrderFacts>, 
     }
     if charge.state == ChargeState::Captured {
         open_accounts(app, &facts).await?;
+        if via.is_none() {
+            return app.counter.payments.ask(Taken { charge, facts }).await;
+        }
     }
     app.db
         .write("trade.settle", move |tx| {
@@ -79,13 +82,13 @@ async fn open_accounts(app: &AppState, facts: &OrderFacts) -> Result<()> {
     ledger::open_accounts(app, &wanted).await
 }
 
-async fn settle_in(tx: &Tx, charge: &Charge, facts: &OrderFacts, now: OffsetDateTime) -> Result<()> {
+pub(super) async fn settle_in(tx: &Tx, charge: &Charge, facts: &OrderFacts, now: OffsetDateTime) -> Result<()> {
     if !store::follow(tx, charge.payment_id, charge, now).await? || charge.state != ChargeState::Captured {
         return Ok(());
     }
     let paid = orders::advance(tx, facts.order.id, OrderState::AwaitingPayment, OrderState::Completed, now).await?;
     if paid {
-        return complete(tx, facts, now).await;
+        return complete(tx, &[facts], now).await;
     }
     // The money is here, but the order is closed: nothing is granted or booked as a sale. The charge
     // stays in clearing, where reconciliation names it.
@@ -95,16 +98,22 @@ async fn settle_in(tx: &Tx, charge: &Charge, facts: &OrderFacts, now: OffsetDate
     outbox::append(tx, vec![news], now).await
 }
 
-/// Books, grants and announces a completed order; a free one has nothing to book.
-pub(in crate::trade) async fn complete(tx: &Tx, facts: &OrderFacts, now: OffsetDateTime) -> Result<()> {
+/// Books, grants and announces completed orders, in one statement per table; a free one has nothing to book.
+pub(in crate::trade) async fn complete(tx: &Tx, all: &[&OrderFacts], now: OffsetDateTime) -> Result<()> {
     debug_assert!(Step::Pay.from(OrderState::AwaitingPayment).is_ok());
-    if !facts.is_free() {
-        ledger::post(tx, vec![sale(facts, now)?], now).await?;
+    if all.is_empty() {
+        return Ok(());
     }
-    let grant = grants::from_order(facts, now);
-    let news = announcement(&facts.order, facts, grant.id);
-    grants::insert(tx, grant).await?;
-    outbox::append(tx, vec![news], now).await
+    let paid = all.iter().filter(|facts| !facts.is_free());
+    ledger::post(tx, paid.map(|facts| sale(facts, now)).collect::<Result<_>>()?, now).await?;
+    let (mut new_grants, mut news) = (Vec::new(), Vec::new());
+    for facts in all {
+        let grant = grants::from_order(facts, now);
+        news.push(announcement(&facts.order, facts, grant.id));
+        new_grants.push(grant);
+    }
+    grants::insert_all(tx, new_grants).await?;
+    outbox::append(tx, news, now).await
 }
 
 fn announcement(order: &order::Model, facts: &OrderFacts, grant: entity::ids::GrantId) -> News {

@@ -7,9 +7,9 @@ use entity::{
     states::{OrderState, PaymentState},
 };
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
-    sea_query::{Expr, ExprTrait as _, Query},
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, IntoActiveModel, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+    sea_query::{CaseStatement, Expr, ExprTrait as _, Query},
 };
 use time::OffsetDateTime;
 
@@ -24,6 +24,16 @@ pub(in crate::trade) const IN_FLIGHT: [PaymentState; 2] = [PaymentState::Created
 
 pub(in crate::trade) async fn insert(tx: &Tx, payment: payment::Model) -> Result<()> {
     payment::Entity::insert(payment.into_active_model()).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+/// Writes several attempts in one statement.
+pub(in crate::trade) async fn insert_all(tx: &Tx, payments: Vec<payment::Model>) -> Result<()> {
+    if payments.is_empty() {
+        return Ok(());
+    }
+    let rows = payments.into_iter().map(IntoActiveModel::into_active_model);
+    payment::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;
     Ok(())
 }
 
@@ -70,6 +80,26 @@ pub(super) async fn follow(tx: &Tx, id: PaymentId, charge: &Charge, now: OffsetD
         .exec(tx.conn())
         .await?;
     Ok(updated.rows_affected == 1)
+}
+
+/// Brings several attempts to [`PaymentState::Succeeded`] in one statement; false when one was there
+/// already, and then the transaction has to be given up.
+pub(super) async fn follow_taken(tx: &Tx, charges: &[&Charge], now: OffsetDateTime) -> Result<bool> {
+    use PaymentState::{Authorised, Created, Failed, Processing, Succeeded};
+    let reference = charges.iter().fold(CaseStatement::new(), |cases, charge| {
+        cases.case(Expr::col(payment::Column::Id).eq(charge.payment_id.0), Expr::value(charge.processor_ref.as_str()))
+    });
+    let updated = payment::Entity::update_many()
+        .col_expr(payment::Column::State, Expr::value(Succeeded))
+        .col_expr(payment::Column::ProcessorRef, reference.into())
+        .col_expr(payment::Column::FailureCode, Expr::value(None::<String>))
+        .col_expr(payment::Column::FailureText, Expr::value(None::<String>))
+        .col_expr(payment::Column::SettledAt, Expr::value(Some(Timestamp(now))))
+        .filter(payment::Column::Id.is_in(charges.iter().map(|charge| charge.payment_id)))
+        .filter(payment::Column::State.is_in([Created, Authorised, Processing, Failed]))
+        .exec(tx.conn())
+        .await?;
+    Ok(usize::try_from(updated.rows_affected).is_ok_and(|rows| rows == charges.len()))
 }
 
 /// As much of a processor's words as there is room for.
