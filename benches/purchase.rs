@@ -26,6 +26,8 @@ mod prefill;
 mod server;
 #[path = "purchase/sides.rs"]
 mod sides;
+#[path = "purchase/wire.rs"]
+mod wire;
 #[path = "purchase/world.rs"]
 mod world;
 
