@@ -1,7 +1,5 @@
 //! The sandbox's own records: charges, accounts, transfers, payouts, and its balance lines.
 
-use std::sync::Arc;
-
 use entity::{
     Timestamp,
     ids::{OrgId, PaymentId},
@@ -15,10 +13,10 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use super::{Sandbox, methods};
+use super::{Sandbox, charges::NewCharge, methods};
 use crate::{
     base::{Currency, Money, digest, page},
-    db::{Db, Gather, Tx, together_or_alone},
+    db::Tx,
     error::{Error, Result},
     ports::payments::{
         Capture, Charge, ChargeRequest, ChargeState, PaymentsError, ProcessorBalance, Transaction, TransactionKind,
@@ -150,45 +148,9 @@ fn line(
     })
 }
 
-async fn insert_new(tx: &Tx, rows: Vec<sandbox_object::ActiveModel>) -> Result<u64> {
+pub(super) async fn insert_new(tx: &Tx, rows: Vec<sandbox_object::ActiveModel>) -> Result<u64> {
     let insert = sandbox_object::Entity::insert_many(rows).on_conflict(OnConflict::new().do_nothing().to_owned());
     Ok(insert.exec_without_returning(tx.conn()).await?)
-}
-
-/// A charge with all that is written for it.
-#[derive(Debug, Clone)]
-pub(super) struct NewCharge {
-    rows: Vec<sandbox_object::ActiveModel>,
-    event: sandbox_event::ActiveModel,
-}
-
-/// Where charges queue; several are written in one transaction. False is told of one that was there.
-pub(super) fn charges(db: &Db) -> Gather<NewCharge, bool> {
-    let db = db.clone();
-    Gather::start(move |charges| {
-        let db = db.clone();
-        async move { together_or_alone(charges, |charges| write_charges(&db, charges)).await }
-    })
-}
-
-async fn write_charges(db: &Db, charges: Vec<NewCharge>) -> Result<Vec<bool>> {
-    let charges = Arc::new(charges);
-    db.write("sandbox.charge", move |tx| {
-        let charges = charges.clone();
-        async move {
-            let rows: Vec<_> = charges.iter().flat_map(|charge| charge.rows.clone()).collect();
-            let wanted = rows.len();
-            let fresh = usize::try_from(insert_new(&tx, rows).await?).is_ok_and(|inserted| inserted == wanted);
-            if fresh {
-                let events: Vec<_> = charges.iter().map(|charge| charge.event.clone()).collect();
-                sandbox_event::Entity::insert_many(events).exec_without_returning(tx.conn()).await?;
-            } else if charges.len() > 1 {
-                return Err(Error::conflict("One of these charges was made before."));
-            }
-            Ok((vec![fresh; charges.len()], tx))
-        }
-    })
-    .await
 }
 
 fn event_row(box_: &Sandbox, charge: &Charge, now: OffsetDateTime) -> sandbox_event::ActiveModel {

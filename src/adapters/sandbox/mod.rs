@@ -5,6 +5,7 @@
 //! nothing of the exchange reads them. Money is not real here; everything else behaves as if.
 
 mod book;
+mod charges;
 mod courier;
 mod methods;
 mod webhook;
@@ -30,7 +31,7 @@ use crate::{
 /// The sandbox processor.
 pub struct Sandbox {
     db: Db,
-    charges: Gather<book::NewCharge, bool>,
+    charges: Gather<charges::NewCharge, bool>,
     clock: Clock,
     settings: config::Sandbox,
     /// The first signs; all verify.
@@ -43,7 +44,7 @@ impl Sandbox {
     /// `secrets` are the webhook secrets: the first signs, all of them verify, so that one can
     /// replace another without a gap.
     pub fn new(db: Db, clock: Clock, settings: config::Sandbox, secrets: Vec<config::Secret>) -> Self {
-        Self { charges: book::charges(&db), db, clock, settings, secrets }
+        Self { charges: charges::start(&db), db, clock, settings, secrets }
     }
 
     /// Moves on what takes time: charges that were still being processed come to their end.
