@@ -149,9 +149,8 @@ mod tests {
 
     #[tokio::test]
     async fn one_bad_unit_fails_alone() {
-        let write = |units: Vec<u32>| async move {
-            if units.contains(&3) { Err(Error::conflict("three")) } else { Ok(units) }
-        };
+        let write =
+            |units: Vec<u32>| async move { if units.contains(&3) { Err(Error::conflict("three")) } else { Ok(units) } };
         let told = together_or_alone(vec![1, 2, 3, 4], write).await;
         assert_eq!(told.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false, true]);
     }
