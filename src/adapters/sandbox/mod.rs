@@ -8,6 +8,7 @@ mod book;
 mod charges;
 mod courier;
 mod methods;
+mod treasury;
 mod webhook;
 
 use async_trait::async_trait;
@@ -101,29 +102,29 @@ impl Payments for Sandbox {
     }
 
     async fn open_account(&self, organization: OrgId, country: &str) -> Result<String, PaymentsError> {
-        book::open_account(self, organization, country, self.clock.now()).await
+        treasury::open_account(self, organization, country, self.clock.now()).await
     }
 
     async fn transfer(&self, request: &TransferRequest) -> Result<String, PaymentsError> {
-        let out = book::Outflow {
+        let out = treasury::Outflow {
             kind: "transfer",
             key: &request.idempotency_key,
             our_ref: &request.our_ref,
             destination: &request.destination,
             amount: request.amount,
         };
-        book::pay_out(self, out, self.clock.now()).await
+        treasury::pay_out(self, out, self.clock.now()).await
     }
 
     async fn payout(&self, request: &PayoutRequest) -> Result<String, PaymentsError> {
-        let out = book::Outflow {
+        let out = treasury::Outflow {
             kind: "payout",
             key: &request.idempotency_key,
             our_ref: &request.our_ref,
             destination: "bank",
             amount: request.amount,
         };
-        book::pay_out(self, out, self.clock.now()).await
+        treasury::pay_out(self, out, self.clock.now()).await
     }
 
     async fn transactions(
@@ -132,11 +133,11 @@ impl Payments for Sandbox {
         after: Option<&str>,
         limit: u32,
     ) -> Result<TransactionPage, PaymentsError> {
-        book::transactions(self, since, after, limit).await
+        treasury::transactions(self, since, after, limit).await
     }
 
     async fn balances(&self) -> Result<Vec<ProcessorBalance>, PaymentsError> {
-        book::balances(self, self.clock.now()).await
+        treasury::balances(self, self.clock.now()).await
     }
 
     fn signature_header(&self) -> &'static str {
