@@ -6,8 +6,9 @@ pub(super) mod placing;
 pub(super) mod pricing;
 mod service;
 pub(super) mod store;
+pub mod views;
 
-pub(super) use http::{OrderView, views_of};
 pub use model::{OrderError, Step};
 pub use service::{PlaceOrder, Placed, Quote, approve, cancel, decline, expire_due, place, quote};
 pub use store::OrderFacts;
+pub(super) use views::{OrderView, views_of};

@@ -22,7 +22,7 @@ use crate::{
     limits,
     ports::payments::PaymentsError,
     state::AppState,
-    trade::orders::http::{OrderView, view},
+    trade::orders::views::{OrderView, view},
 };
 
 /// The routes of payments.
