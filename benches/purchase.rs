@@ -62,54 +62,68 @@ fn main() {
         Plan { rounds: 3, length: Duration::from_millis(1_200), ledgers: &[1_000, 10_000, 100_000, 1_000_000] }
     };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let wanted = |database: &str, other: &str| told(database) || !told(other);
     runtime.block_on(async {
-        if !told("postgres") {
-            let dir = tempfile::tempdir().expect("a temporary directory");
-            let sqlite = Database::sqlite(dir.path());
-            // A tenth of the largest ledger: a file fills up through one writer.
-            let ledgers = &plan.ledgers[..plan.ledgers.len().min(3)];
-            run("SQLite (WAL, synchronous FULL)", dir.path(), &sqlite, Plan { ledgers, ..plan }).await;
-        }
-        if !told("sqlite") {
-            let dir = tempfile::tempdir().expect("a temporary directory");
-            match Database::postgres().await {
-                Some(postgres) => {
-                    run("PostgreSQL (fsync on)", dir.path(), &postgres, plan).await;
-                    postgres.drop().await;
+        for part in [Part::Compare, Part::Grow] {
+            if wanted("sqlite", "postgres") {
+                let dir = tempfile::tempdir().expect("a temporary directory");
+                // A tenth of the largest ledger: a file fills up through one writer.
+                let ledgers = &plan.ledgers[..plan.ledgers.len().min(3)];
+                let name = "SQLite (WAL, synchronous FULL)";
+                run(name, dir.path(), &Database::sqlite(dir.path()), Plan { ledgers, ..plan }, part).await;
+            }
+            if wanted("postgres", "sqlite") {
+                let dir = tempfile::tempdir().expect("a temporary directory");
+                match Database::postgres().await {
+                    Some(postgres) => {
+                        run("PostgreSQL (fsync on)", dir.path(), &postgres, plan, part).await;
+                        postgres.drop().await;
+                    }
+                    None => println!("\n!!! No PostgreSQL: its half was NOT run. Set TORV_BENCH_POSTGRES.\n"),
                 }
-                None => println!("\n!!! No PostgreSQL: its half was NOT run. Set TORV_BENCH_POSTGRES.\n"),
             }
         }
     });
 }
 
-async fn run(name: &str, dir: &std::path::Path, database: &Database, plan: Plan) {
+/// What is shown on a fresh database of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Torv beside the limits.
+    Compare,
+    /// Torv on ledgers of several sizes.
+    Grow,
+}
+
+async fn run(name: &str, dir: &std::path::Path, database: &Database, plan: Plan, part: Part) {
     let server = Server::start(dir, &database.url());
     let mut bench = Bench::new(server, database, dir).await;
     println!("\n{name}, medians of {} rounds of {:.1} s each\n", plan.rounds, plan.length.as_secs_f64());
-    println!("buyers | side           |  rate/s |  p50 ms |  p99 ms | CPU ms each");
-    let mut table = Vec::new();
-    for buyers in BUYERS {
-        let sides = bench.sides(buyers);
-        table.extend(compare(&mut bench, &sides, buyers, plan).await);
-    }
-    judge(&table, matches!(database, Database::Sqlite { .. }));
-    verify(&mut bench);
-    println!("\nledger      | http/s (8 buyers) | service/s (8 buyers) | http p99 ms");
-    for postings in plan.ledgers {
-        let there: u64 = bench.server.tell(&Order::Fill { postings: *postings });
-        let mut figures = Vec::new();
-        for side in [Side::Http, Side::Service] {
-            figures.push(bench.median(side, 8, plan.rounds, plan.length).await);
+    match part {
+        Part::Compare => {
+            println!("buyers | side           |  rate/s |  p50 ms |  p99 ms | CPU ms each");
+            let mut table = Vec::new();
+            for buyers in BUYERS {
+                let sides = bench.sides(buyers);
+                table.extend(compare(&mut bench, &sides, buyers, plan).await);
+            }
+            judge(&table, matches!(database, Database::Sqlite { .. }));
         }
-        let (http, service) = (figures[0], figures[1]);
-        println!("{there:11} | {:17.0} | {:20.0} | {:11.2}", http.per_second, service.per_second, http.p99_ms);
+        Part::Grow => grow(&mut bench, plan).await,
     }
-    verify(&mut bench);
+    println!("\n{}", bench.server.tell::<String>(&Order::Verify));
 }
 
-fn verify(bench: &mut Bench) {
-    println!("\n{}", bench.server.tell::<String>(&Order::Verify));
+/// Fills the ledger up, step by step; the purchases of one step count for the next.
+async fn grow(bench: &mut Bench, plan: Plan) {
+    println!("postings   | http/s (8 buyers) | service/s (8 buyers) | http p99 ms");
+    for postings in plan.ledgers {
+        let there: u64 = bench.server.tell(&Order::Fill { postings: *postings });
+        let length = plan.length / 2;
+        let http = bench.median(Side::Http, 8, plan.rounds, length).await;
+        let service = bench.median(Side::Service, 8, plan.rounds, length).await;
+        println!("{there:10} | {:17.0} | {:20.0} | {:11.2}", http.per_second, service.per_second, http.p99_ms);
+    }
 }
 
 /// All sides turn about, after a first round that only warms up.
