@@ -92,7 +92,7 @@ where
 }
 
 /// Gives each of `asked` what was found for it, or all of them the reason why nothing could be read.
-pub fn deal<K, V>(asked: Vec<K>, found: Result<HashMap<K, V>>) -> Vec<Result<Option<V>>>
+pub fn deal<K, V>(asked: &[K], found: Result<HashMap<K, V>>) -> Vec<Result<Option<V>>>
 where
     K: Eq + Hash,
     V: Clone,
@@ -149,16 +149,15 @@ mod tests {
 
     #[tokio::test]
     async fn one_bad_unit_fails_alone() {
-        let write = |units: Vec<u32>| async move {
-            if units.contains(&3) { Err(Error::conflict("three")) } else { Ok(units) }
-        };
+        let write =
+            |units: Vec<u32>| async move { if units.contains(&3) { Err(Error::conflict("three")) } else { Ok(units) } };
         let told = together_or_alone(vec![1, 2, 3, 4], write).await;
         assert_eq!(told.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false, true]);
     }
 
     #[tokio::test]
     async fn a_failed_reading_is_told_to_all() {
-        let told = deal(vec![1, 2], Err::<HashMap<i32, ()>, _>(Error::internal("gone")));
+        let told = deal(&[1, 2], Err::<HashMap<i32, ()>, _>(Error::internal("gone")));
         assert!(told.iter().all(Result::is_err));
     }
 }

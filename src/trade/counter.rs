@@ -45,7 +45,7 @@ impl Counter {
                 let (db, now) = (of_quotes.clone(), quote_clock.now());
                 async move {
                     let found = pricing::for_sale(db.read(), &ids, now).await;
-                    deal(ids, found)
+                    deal(&ids, found)
                 }
             }),
             orders: Gather::start(move |units| {
@@ -61,7 +61,7 @@ impl Counter {
                 async move {
                     let found = orders::views_of(&db, &ids).await;
                     let by_id = |views: Vec<OrderView>| views.into_iter().map(|view| (view.id, view)).collect();
-                    deal(ids, found.map(by_id) as crate::Result<HashMap<_, _>>)
+                    deal(&ids, found.map(by_id) as crate::Result<HashMap<_, _>>)
                 }
             }),
         }

@@ -39,7 +39,7 @@ impl LiveKeys {
                 let by_hash = |keys: Vec<LiveKey>| {
                     keys.into_iter().map(|key| (key.secret_hash.clone(), key)).collect::<HashMap<_, _>>()
                 };
-                deal(hashes, found.map(by_hash))
+                deal(&hashes, found.map(by_hash))
             }
         }))
     }

@@ -6,8 +6,8 @@ use entity::{
     states::GrantState,
 };
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, IntoActiveModel, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, sea_query::Expr,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, IntoActiveModel, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, sea_query::Expr,
 };
 use time::OffsetDateTime;
 
