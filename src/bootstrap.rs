@@ -12,23 +12,25 @@ use crate::{
     auth::{Passwords, Secrets, Tokens},
     base::Clock,
     config::{Config, Secret},
-    db::{self, Schema},
+    db::{self, Db, Schema},
     delivery::{Files, Recorder, downloads::Downloads},
     error::{Error, Result},
     jobs,
     ledger::KnownAccounts,
     people::api_keys::LiveKeys,
+    ports::payments::Payments,
+    settlement::payouts::{KeptBack, PayoutsAsked},
     state::{AppState, Parts},
     terms,
-    trade::Counter,
+    trade::{Counter, usage::Meters},
 };
 
 /// An application, with the handle to the sandbox where that is the processor.
 pub struct Built {
     /// The application.
     pub app: AppState,
-    /// The sandbox processor.
-    pub sandbox: Arc<Sandbox>,
+    /// The sandbox processor, where it is the processor.
+    pub sandbox: Option<Arc<Sandbox>>,
 }
 
 /// Opens everything the configuration names.
@@ -43,7 +45,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Built> {
     terms::licences::seed(&db, &clock).await?;
     let secrets = Secrets::open(&config.auth.master_secret, &config.data_dir)?;
     let webhook_secrets = webhook_secrets(&config, &secrets);
-    let sandbox = Arc::new(Sandbox::new(db.clone(), clock.clone(), config.payments.sandbox.clone(), webhook_secrets));
+    let (payments, sandbox) = processor(&config, &db, &clock, webhook_secrets)?;
     let files = Files::open(&config.data_dir.join("files"))?;
     let bus = Arc::new(LocalBus::new());
     let tokens = Tokens::new(config.token_issuer());
@@ -51,6 +53,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Built> {
         live_keys: LiveKeys::start(db.clone(), clock.clone()),
         counter: Counter::start(&db, &clock),
         downloads: Downloads::start(db.clone()),
+        meters: Meters::default(),
         recorder: Recorder::start(db.clone()),
         config,
         clock,
@@ -60,10 +63,35 @@ pub async fn build(config: Config, clock: Clock) -> Result<Built> {
         passwords: Passwords::default(),
         tokens,
         ledger_accounts: KnownAccounts::default(),
-        payments: sandbox.clone(),
+        kept_back: KeptBack::default(),
+        payouts_asked: PayoutsAsked::default(),
+        payments,
         bus,
     });
     Ok(Built { app, sandbox })
+}
+
+/// A payment processor, and the handle to the sandbox where it is that.
+type Processor = (Arc<dyn Payments>, Option<Arc<Sandbox>>);
+
+/// The payment processor the configuration names, and the handle to the sandbox where it is that.
+fn processor(config: &Config, db: &Db, clock: &Clock, secrets: Vec<Secret>) -> Result<Processor> {
+    if config.payments.uses_stripe() {
+        return Ok((stripe(config, clock, &secrets)?, None));
+    }
+    let sandbox = Arc::new(Sandbox::new(db.clone(), clock.clone(), config.payments.sandbox.clone(), secrets));
+    Ok((sandbox.clone(), Some(sandbox)))
+}
+
+#[cfg(feature = "stripe")]
+fn stripe(config: &Config, clock: &Clock, secrets: &[Secret]) -> Result<Arc<dyn Payments>> {
+    let stripe = crate::adapters::stripe::Stripe::new(config.payments.stripe.clone(), secrets, clock.clone())?;
+    Ok(Arc::new(stripe))
+}
+
+#[cfg(not(feature = "stripe"))]
+fn stripe(_: &Config, _: &Clock, _: &[Secret]) -> Result<Arc<dyn Payments>> {
+    Err(Error::internal("this build has no Stripe; build with --features stripe"))
 }
 
 fn webhook_secrets(config: &Config, secrets: &Secrets) -> Vec<Secret> {
@@ -80,7 +108,9 @@ fn webhook_secrets(config: &Config, secrets: &Secrets) -> Vec<Secret> {
 /// When no HTTP client can be made.
 pub fn start_background(built: &Built, base_url: &str, stop: &CancellationToken, tasks: &TaskTracker) -> Result<()> {
     jobs::start(built.app.clone(), stop.clone(), tasks);
-    let address = format!("{base_url}/api/v1/webhooks/sandbox");
-    Courier::new(built.sandbox.clone(), address)?.start(stop.clone(), tasks);
+    if let Some(sandbox) = &built.sandbox {
+        let address = format!("{base_url}/api/v1/webhooks/sandbox");
+        Courier::new(sandbox.clone(), address)?.start(stop.clone(), tasks);
+    }
     Ok(())
 }

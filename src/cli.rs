@@ -1,5 +1,8 @@
 //! The command line.
 
+mod bank;
+mod receipt;
+
 use std::{
     io::{IsTerminal as _, Write as _},
     path::{Path, PathBuf},
@@ -67,6 +70,9 @@ enum Command {
         /// Folder with `square.json` and its data.
         #[arg(long)]
         square: Option<PathBuf>,
+        /// Who takes the payments.
+        #[arg(long, value_enum, default_value_t)]
+        payments: demo::Processor,
     },
     /// Bring the database to the newest schema.
     Migrate {
@@ -84,6 +90,16 @@ enum Command {
     Export {
         #[command(subcommand)]
         what: ExportWhat,
+    },
+    /// Check what an exchange has signed; needs no exchange of one's own.
+    Receipt {
+        #[command(subcommand)]
+        action: receipt::ReceiptAction,
+    },
+    /// Bring in bank statements and payout reports, and book their lines.
+    Bank {
+        #[command(subcommand)]
+        action: bank::BankAction,
     },
     /// Make what only the operator of the machine may make.
     Operator {
@@ -128,8 +144,12 @@ enum LedgerFormat {
     Hledger,
     /// For beancount.
     Beancount,
+    /// For ledger-cli.
+    Ledger,
     /// One line per posting.
     Csv,
+    /// Manual journals in the columns that Xero imports.
+    Xero,
 }
 
 impl From<LedgerFormat> for Format {
@@ -137,7 +157,9 @@ impl From<LedgerFormat> for Format {
         match format {
             LedgerFormat::Hledger => Self::Hledger,
             LedgerFormat::Beancount => Self::Beancount,
+            LedgerFormat::Ledger => Self::Ledger,
             LedgerFormat::Csv => Self::Csv,
+            LedgerFormat::Xero => Self::Xero,
         }
     }
 }
@@ -160,13 +182,15 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Openapi => print(&openapi_text()?)?,
         Command::Config => print(&config_text(&load(&cli.place)?)?)?,
         Command::Migrate { down } => migrate(&load(&cli.place)?, down).await?,
-        Command::Demo { listen, manifest, exit, square } => {
+        Command::Demo { listen, manifest, exit, square, payments } => {
             let loaded = load(&cli.place)?;
             quiet_logs(&loaded)?;
-            demo::run(loaded.config, demo::Options { listen, manifest, exit, square }).await?;
+            demo::run(loaded.config, demo::Options { listen, manifest, exit, square, processor: payments }).await?;
         }
+        Command::Receipt { action } => return receipt::run(action).await,
         Command::Verify => return verify(load(&cli.place)?).await,
         Command::Export { what: ExportWhat::Ledger { format } } => export(load(&cli.place)?, format).await?,
+        Command::Bank { action } => bank::run(load(&cli.place)?, action).await?,
         Command::Operator { action } => create_operator(load(&cli.place)?, action).await?,
         Command::Serve { listen } => serve_until_stopped(load(&cli.place)?, listen).await?,
     }

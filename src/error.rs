@@ -3,6 +3,7 @@
 //! Every failure names a [`Problem`] of the registry below, says in `detail` what to change, and
 //! keeps its private cause apart: the cause is logged, never sent.
 
+use crate::limits;
 use std::{error::Error as StdError, fmt};
 
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,8 @@ problems! {
     IdempotencyKeyReused = 409 "idempotency-key-reused" "This idempotency key was used for another request",
     /// The licence accepted is not the one the offer has now.
     LicenceChanged = 409 "licence-changed" "The licence is not the one you accepted",
+    /// The order would cost something else than the buyer expects.
+    PriceChanged = 409 "price-changed" "The price is not the one you expect",
     /// It was there and is gone: an expired link, an ended grant.
     Gone = 410 "gone" "No longer available",
     /// Somebody else edited it since it was read.
@@ -215,6 +218,16 @@ impl Check {
         let bad = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
         self.require(!text.chars().any(bad), pointer, "Remove the control characters.");
         self.require(text.chars().count() <= max_chars, pointer, format!("Use at most {max_chars} characters."))
+    }
+
+    /// Requires the address of a page that a browser can be sent to: https, or this machine while trying things out.
+    pub fn web_page(&mut self, url: &str, pointer: &str) -> &mut Self {
+        let local = ["http://127.0.0.1", "http://localhost"];
+        let safe = url.starts_with("https://") || local.iter().any(|start| url.starts_with(start));
+        let one_word = url.chars().all(|c| c.is_ascii_graphic());
+        let short = url.len() <= limits::URL_CHARS_MAX;
+        let advice = format!("Give an https address of at most {} characters.", limits::URL_CHARS_MAX);
+        self.require(safe && one_word && short && url.len() > "https://".len(), pointer, advice)
     }
 
     /// Notes that a name is empty, longer than `max_chars`, of several lines, or holds characters

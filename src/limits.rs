@@ -34,6 +34,8 @@ pub const TAG_CHARS_MAX: usize = 60;
 pub const USE_CASES_MAX: usize = 20;
 /// Longest free text (a note, a use case, a reason).
 pub const NOTE_CHARS_MAX: usize = 2_000;
+/// Longest text of a field of evidence; processors take no more.
+pub const EVIDENCE_CHARS_MAX: usize = 20_000;
 /// Most organisations of a named audience.
 pub const AUDIENCE_MAX: usize = 500;
 /// Most active offers of a listing.
@@ -44,6 +46,40 @@ pub const OFFER_AHEAD_DAYS_MAX: i64 = 366;
 pub const OFFER_PAST_SECONDS_MAX: i64 = 60;
 /// Highest price in minor units; processors take eight digits.
 pub const PRICE_MINOR_MAX: i64 = 99_999_999;
+/// Most units of one order.
+pub const QUANTITY_MAX: i32 = 100_000;
+/// Longest trial.
+pub const TRIAL_DAYS_MAX: u16 = 90;
+/// Most tiers of a metered price.
+pub const TIERS_MAX: usize = 20;
+/// Most units that a price can be for, and that the counts of a meter's tiers may have in common.
+pub const PER_UNITS_MAX: i64 = 1_000_000_000_000;
+/// Most units of a meter, a quota pack or a forecast.
+pub const METER_UNITS_MAX: i64 = 1_000_000_000_000_000;
+/// Longest time in which a month's usage may still be reported.
+pub const LATE_HOURS_MAX: u16 = 168;
+/// Most steps of a volume discount.
+pub const VOLUME_STEPS_MAX: usize = 20;
+/// Most parts of a price that are paid later.
+pub const INSTALMENTS_MAX: usize = 36;
+/// Longest time until an instalment is due.
+pub const INSTALMENT_DAYS_MAX: u16 = 1_096;
+/// Most listings of a bundle.
+pub const BUNDLE_PARTS_MAX: usize = 20;
+/// Highest weight of a part of a bundle.
+pub const BUNDLE_WEIGHT_MAX: u32 = 1_000_000;
+/// Longest number of a buyer's purchase order.
+pub const PURCHASE_ORDER_CHARS_MAX: usize = 70;
+/// Shortest code of a coupon: too long to be found by trying.
+pub const COUPON_CODE_CHARS_MIN: usize = 8;
+/// Longest code of a coupon.
+pub const COUPON_CODE_CHARS_MAX: usize = 40;
+/// Most listings or offers that a coupon names.
+pub const COUPON_TARGETS_MAX: usize = 100;
+/// Most coupons of an organisation that have not ended.
+pub const COUPONS_PER_ORGANIZATION_MAX: u64 = 500;
+/// Most redemptions of a coupon.
+pub const COUPON_REDEMPTIONS_MAX: i32 = 1_000_000;
 /// Longest fixed term of a subscription.
 pub const TERM_MONTHS_MAX: i32 = 36;
 /// Most licences of its own that an organisation keeps in use.
@@ -120,3 +156,29 @@ pub const DELIVERY_RECORD_WAIT_MS: u64 = 250;
 pub const DELIVERY_SUMMARY_DAYS_MAX: i64 = 366;
 /// Most rows (days times files) of a summary of deliveries.
 pub const DELIVERY_SUMMARY_ROWS_MAX: u64 = 5_000;
+/// Most days that public totals and unit economics span.
+pub const TOTALS_DAYS_MAX: i64 = 366;
+/// Rows of a page of the money feed when none are asked for.
+pub const FEED_ROWS_DEFAULT: u32 = 100;
+/// Most rows of a page of the money feed.
+pub const FEED_ROWS_MAX: u32 = 1_000;
+/// Most providers named in unit economics.
+pub const TOP_PROVIDERS_MAX: u32 = 100;
+/// Most records of one report of usage.
+pub const USAGE_RECORDS_PER_REPORT_MAX: usize = 500;
+/// Longest key of a usage record.
+pub const USAGE_KEY_CHARS_MAX: usize = 100;
+/// Most units of one usage record.
+pub const USAGE_UNITS_PER_RECORD_MAX: i64 = 1_000_000_000_000;
+/// Longest reason of a provider who ends a subscription.
+pub const END_REASON_CHARS_MAX: usize = 400;
+/// Most bank accounts of the operator.
+pub const BANK_ACCOUNTS_MAX: usize = 100;
+/// Largest bank statement or payout report that is uploaded; the command line takes larger ones.
+pub const BANK_FILE_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+/// Most rows of each list in a three-way report.
+pub const THREE_WAY_ROWS_MAX: usize = 200;
+/// Longest period of a three-way report.
+pub const THREE_WAY_DAYS_MAX: i64 = 366;
+/// Most notes of an exception.
+pub const EXCEPTION_NOTES_MAX: usize = 500;

@@ -25,7 +25,10 @@ use crate::{
         openapi::{ApiDoc, complete},
         problems,
     },
-    people::{accounts, api_keys, audit, invitations, members, organizations, sessions, signing_keys},
+    people::{
+        accounts, api_keys, audit, invitations, members, organizations, payout_accounts, sessions, signing_keys,
+        tax_profiles,
+    },
     settlement,
     state::AppState,
     terms::{licences, offers},
@@ -48,7 +51,9 @@ fn requests() -> OpenApiRouter<AppState> {
 
 /// Operations that take as long as their files take to come or go.
 fn streams() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(downloads::http::link_routes()).nest("/api/v1", revisions::upload_routes())
+    OpenApiRouter::new()
+        .merge(downloads::http::link_routes())
+        .nest("/api/v1", revisions::upload_routes().merge(settlement::bank::imports::upload_routes()))
 }
 
 /// One line per feature.
@@ -59,10 +64,18 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(trade::orders::http::routes())
         .merge(trade::payments::http::routes())
         .merge(trade::grants::http::routes())
+        .merge(trade::refunds::http::routes())
+        .merge(trade::disputes::http::routes())
         .merge(trade::fees::http::routes())
+        .merge(trade::coupons::http::routes())
+        .merge(trade::methods::http::routes())
+        .merge(trade::subscriptions::http::routes())
+        .merge(trade::usage::http::routes())
         .merge(accounts::routes())
         .merge(sessions::routes())
         .merge(organizations::routes())
+        .merge(tax_profiles::routes())
+        .merge(payout_accounts::routes())
         .merge(members::routes())
         .merge(invitations::routes())
         .merge(api_keys::routes())

@@ -11,7 +11,8 @@ use crate::{
     ledger::KnownAccounts,
     people::api_keys::LiveKeys,
     ports::{bus::Bus, payments::Payments},
-    trade::Counter,
+    settlement::payouts::{KeptBack, PayoutsAsked},
+    trade::{Counter, usage::Meters},
 };
 
 /// The application; cloning shares it.
@@ -34,6 +35,8 @@ pub struct Parts {
     pub counter: Counter,
     /// Who may download what, at this moment.
     pub downloads: Downloads,
+    /// How much of what is metered is being sent.
+    pub meters: Meters,
     /// Writes down what was delivered.
     pub recorder: Recorder,
     /// Keys derived from the master secret.
@@ -44,6 +47,10 @@ pub struct Parts {
     pub tokens: Tokens,
     /// Ledger accounts known to exist.
     pub ledger_accounts: KnownAccounts,
+    /// What the processor was last told to keep back.
+    pub kept_back: KeptBack,
+    /// When the processor was last asked about its payouts.
+    pub payouts_asked: PayoutsAsked,
     /// The payment processor.
     pub payments: Arc<dyn Payments>,
     /// Where outbox events go.

@@ -160,6 +160,7 @@ async fn fill(dir: &Path, files: &Files, config: &Config) -> GrantId {
         ends_at: Set(None),
         ended_at: Set(None),
         end_reason: Set(None),
+        ..Default::default()
     };
     grant::Entity::insert(grant).exec_without_returning(&conn).await.expect("a grant");
     id

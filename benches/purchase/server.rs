@@ -104,6 +104,7 @@ async fn serve(dir: &Path, url: &str) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let mut config = Config::embedded(dir);
     config.database.url = url.into();
+    config.payments.webhook_secrets = world::WEBHOOK_SECRET.into();
     let address = listener.local_addr().expect("an address").to_string();
     config.server.listen.clone_from(&address);
     let built = bootstrap::build(config, Clock::system()).await.expect("the exchange starts");
@@ -169,6 +170,11 @@ impl Worker for ServiceBuyer {
             licence_hash: offer.licence_hash.clone(),
             use_case: "Warn drivers.".to_owned(),
             payment_method: Some("pm_card_visa".to_owned()),
+            quantity: 1,
+            coupon: None,
+            purchase_order: None,
+            expected_total: None,
+            saved_method_id: None,
         };
         let key = IdempotencyKey {
             scope: format!("orders:{}", self.actor.org_id()),

@@ -44,6 +44,9 @@ impl Wire {
 fn answer_length(answer: &[u8]) -> Option<usize> {
     let head = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
     let text = std::str::from_utf8(&answer[..head]).expect("a head of ASCII");
+    if text.starts_with("HTTP/1.1 204") {
+        return Some(head + 4);
+    }
     let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
     Some(head + 4 + length.parse::<usize>().expect("a number"))
 }

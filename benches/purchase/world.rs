@@ -15,6 +15,8 @@ use torv::{
     people::api_keys::{KEY_PREFIX, hash},
 };
 
+/// What the server believes its processor signs with.
+pub const WEBHOOK_SECRET: &str = "whsec_of_the_bench";
 const PROVIDERS: usize = 16;
 const BUYERS: usize = 32;
 const LISTINGS: usize = 64;

@@ -4,6 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     ids::{AccountId, FeeRuleId, ListingId, OfferId, OrgId},
+    states::{FeeBearer, OfferKind},
     timestamp::Timestamp,
 };
 
@@ -20,6 +21,14 @@ pub struct Model {
     pub from_at: Timestamp,
     pub created_by: Option<AccountId>,
     pub created_at: Timestamp,
+    pub offer_kind: Option<OfferKind>,
+    /// The currency of the price band; without it the rule is about prices in every currency.
+    pub currency: Option<String>,
+    /// The lowest price it is about.
+    pub price_min_minor: Option<i64>,
+    /// The highest price it is about.
+    pub price_max_minor: Option<i64>,
+    pub fee_bearer: FeeBearer,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

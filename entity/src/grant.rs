@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::{
-    ids::{GrantId, ListingId, OrderId, OrgId},
+    ids::{GrantId, ListingId, MeterId, OrderId, OrgId},
     states::{Coverage, GrantState},
     timestamp::Timestamp,
 };
@@ -27,6 +27,8 @@ pub struct Model {
     pub ends_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     pub end_reason: Option<String>,
+    /// What counts its use, and stops it when the budget or the units are used up.
+    pub meter_id: Option<MeterId>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -24,11 +24,10 @@ impl fmt::Display for IdError {
 
 impl std::error::Error for IdError {}
 
-fn uuid_at(now: OffsetDateTime) -> Uuid {
+fn uuid_at(now: OffsetDateTime, rest: Uuid) -> Uuid {
     let millis = u64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
-    let random = *Uuid::new_v4_random().as_bytes();
     let mut tail = [0; 10];
-    tail.copy_from_slice(&random[..10]);
+    tail.copy_from_slice(&rest.as_bytes()[..10]);
     Builder::from_unix_timestamp_millis(millis, &tail).into_uuid()
 }
 
@@ -55,7 +54,12 @@ macro_rules! ids {
 
             /// A fresh identifier that sorts by `now` (milliseconds).
             pub fn at(now: OffsetDateTime) -> Self {
-                Self(uuid_at(now))
+                Self(uuid_at(now, Uuid::new_v4_random()))
+            }
+
+            /// As `derived`, for an identifier that sorts by `at` (milliseconds).
+            pub fn derived_at(words: &str, at: OffsetDateTime) -> Self {
+                Self(uuid_at(at, Self::derived(words).0))
             }
 
             /// The same identifier for the same words, for rows that several processes may create.
@@ -167,6 +171,32 @@ ids! {
     EventId = "evt";
     /// A background job.
     JobId = "job";
+    /// A refund, in whole or in part.
+    RefundId = "rfd";
+    /// A buyer's bank disputing a payment.
+    DisputeId = "dsp";
+    /// A share taken back from a provider's account at the processor.
+    ReversalId = "rvs";
+    /// A provider's debt that is given up.
+    WriteOffId = "wof";
+    /// A subscription: what is charged again and again.
+    SubscriptionId = "sub";
+    /// What is counted for a buyer.
+    MeterId = "mtr";
+    /// One report of usage.
+    UsageId = "usg";
+    /// A coupon.
+    CouponId = "cpn";
+    /// A means of payment that the processor keeps for a buyer.
+    SavedMethodId = "pmt";
+    /// An invoice, a credit note or a self-billing statement.
+    DocumentId = "doc";
+    /// An imported bank statement.
+    BankStatementId = "bst";
+    /// A line of a bank statement.
+    BankLineId = "bln";
+    /// Something that reconciliation could not explain, and somebody has to.
+    ExceptionId = "exc";
 }
 
 #[cfg(test)]

@@ -29,6 +29,9 @@ pub struct Model {
     pub valid_until: Option<Timestamp>,
     pub created_at: Timestamp,
     pub withdrawn_at: Option<Timestamp>,
+    /// What a single price does not say: trial, renewal, metering, instalments, steps, parts.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub plan: Option<Json>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

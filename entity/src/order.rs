@@ -3,8 +3,8 @@
 use sea_orm::entity::prelude::*;
 
 use crate::{
-    ids::{AccountId, OrderId, OrgId},
-    states::OrderState,
+    ids::{AccountId, OrderId, OrgId, SavedMethodId, SubscriptionId},
+    states::{OrderOrigin, OrderState, TaxMode},
     timestamp::Timestamp,
 };
 
@@ -27,6 +27,17 @@ pub struct Model {
     pub closed_at: Option<Timestamp>,
     /// When the providers' shares became payable; set by settlement, absent while the hold runs.
     pub hold_ended_at: Option<Timestamp>,
+    pub origin: OrderOrigin,
+    pub subscription_id: Option<SubscriptionId>,
+    /// The kept means of payment that it, and what follows from it, is charged on.
+    pub saved_method_id: Option<SavedMethodId>,
+    /// The buyer's own number for it, which its invoices carry.
+    pub purchase_order: Option<String>,
+    pub tax_mode: TaxMode,
+    /// What of the total is tax; the sum over the lines.
+    pub tax_minor: i64,
+    /// The country whose tax it is.
+    pub tax_country: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -4,7 +4,8 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     ids::{FeeRuleId, ListingId, OfferId, OrderId, OrgId},
-    states::{Coverage, OfferKind},
+    states::{Coverage, FeeBearer, OfferKind},
+    timestamp::Timestamp,
 };
 
 /// What was ordered, with price, fee rule and terms as they were then.
@@ -30,6 +31,20 @@ pub struct Model {
     pub coverage: Coverage,
     pub revision_number: i32,
     pub hold_days: i32,
+    pub quantity: i32,
+    /// What was taken off before tax: `price_minor` is what is left.
+    pub discount_minor: i64,
+    /// Tax on top of `price_minor`. Of an agent's sale it is part of `provider_minor`, of a deemed supplier's of neither share.
+    pub tax_minor: i64,
+    pub tax_bps: i32,
+    /// EN 16931's word for the kind of tax, `S` or `AE`.
+    pub tax_category: Option<String>,
+    pub fee_bearer: FeeBearer,
+    /// False where another order's grant covers it: an instalment, usage.
+    pub grants_access: bool,
+    /// What the line pays for, of a period.
+    pub period_from: Option<Timestamp>,
+    pub period_until: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

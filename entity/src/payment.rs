@@ -25,6 +25,11 @@ pub struct Model {
     pub failure_text: Option<String>,
     pub created_at: Timestamp,
     pub settled_at: Option<Timestamp>,
+    /// What the buyer has to do, while that is waited for.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub action: Option<Json>,
+    /// Charged without the buyer being there, on a means of payment kept for that.
+    pub off_session: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

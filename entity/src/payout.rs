@@ -27,6 +27,14 @@ pub struct Model {
     /// When the processor is to be asked next; a lease while it is being asked, absent when it need not be.
     pub next_try_at: Option<Timestamp>,
     pub paid_at: Option<Timestamp>,
+    /// The charge that the money comes from, where the processor moves shares charge by charge.
+    pub source_ref: Option<String>,
+    /// Whether the processor can tell every line of it yet; only there for a payout that the processor made by itself.
+    pub is_itemised: Option<bool>,
+    /// When the bank should have it, as far as the processor says.
+    pub arrival_at: Option<Timestamp>,
+    /// The bank's reference; it can come days after the money, or never.
+    pub trace_ref: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

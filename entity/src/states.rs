@@ -103,7 +103,15 @@ text_enums! {
     /// Whether a licence is open or written by a provider.
     LicenceKind { Open = "open", Commercial = "commercial", }
     /// How an offer is priced.
-    OfferKind { Free = "free", OneOff = "one_off", Subscription = "subscription", }
+    OfferKind {
+        Free = "free", OneOff = "one_off", Subscription = "subscription",
+        /// Charged after each month by what was used.
+        Metered = "metered",
+        /// A number of units, paid ahead and used up.
+        QuotaPack = "quota_pack",
+        /// Several listings, of one or several providers, for one price.
+        Bundle = "bundle",
+    }
     /// Whether an offer can still be ordered.
     OfferState { Active = "active", Withdrawn = "withdrawn", }
     /// Which revisions a grant covers.
@@ -119,9 +127,41 @@ text_enums! {
         Declined = "declined", Cancelled = "cancelled", Expired = "expired",
     }
     /// Where one attempt to pay stands.
-    PaymentState { Created = "created", Authorised = "authorised", Processing = "processing", Succeeded = "succeeded", Failed = "failed", }
+    PaymentState {
+        Created = "created",
+        /// The buyer has to do something: confirm with the bank, or send a transfer.
+        ActionRequired = "action_required",
+        Authorised = "authorised", Processing = "processing", Succeeded = "succeeded", Failed = "failed",
+    }
+    /// What an order comes from.
+    OrderOrigin {
+        /// A buyer ordered.
+        Purchase = "purchase",
+        /// A subscription's next period.
+        Renewal = "renewal",
+        /// What was used in a period.
+        Usage = "usage",
+        /// A part of a price that is paid in several.
+        Instalment = "instalment",
+        /// A change to a larger offer within a period.
+        Upgrade = "upgrade",
+    }
+    /// Who sells in the eyes of the tax office.
+    TaxMode {
+        /// The provider sells; the operator charges the provider its commission.
+        Agent = "agent",
+        /// The operator sells, and buys from the provider.
+        DeemedSupplier = "deemed_supplier",
+    }
+    /// Who bears what the processor charges.
+    FeeBearer { Operator = "operator", Provider = "provider", }
     /// Whether a grant opens the door.
-    GrantState { Active = "active", Ended = "ended", Revoked = "revoked", }
+    GrantState {
+        Active = "active",
+        /// A part of its price is overdue; paying it opens the door again.
+        Suspended = "suspended",
+        Ended = "ended", Revoked = "revoked",
+    }
     /// The side of the balance sheet an account is on.
     AccountClass { Asset = "asset", Liability = "liability", Income = "income", Expense = "expense", Clearing = "clearing", }
     /// What happened, of the events the ledger books.
@@ -129,6 +169,40 @@ text_enums! {
         Sale = "sale", ProcessorCharge = "processor_charge", FundsAvailable = "funds_available", HoldEnd = "hold_end",
         Transfer = "transfer", Payout = "payout", PayoutFailure = "payout_failure", ProcessorFee = "processor_fee",
         Suspense = "suspense",
+        /// The processor keeps money back from a payout, or gives it free.
+        Reserve = "reserve",
+        /// Decided: a buyer gets money back.
+        Refund = "refund",
+        /// The processor's line for a refund.
+        ProcessorRefund = "processor_refund",
+        /// The processor's line for a refund that came back.
+        RefundFailure = "refund_failure",
+        /// The processor's line for a share taken back.
+        Reversal = "reversal",
+        /// A provider's debt set off against what is due to it.
+        Netting = "netting",
+        /// The processor's line for money withdrawn by a dispute.
+        DisputeWithdrawn = "dispute_withdrawn",
+        /// The processor's line for money given back after a dispute.
+        DisputeReinstated = "dispute_reinstated",
+        /// A provider's share is held while a dispute runs.
+        DisputeHold = "dispute_hold",
+        /// A dispute was won.
+        DisputeWon = "dispute_won",
+        /// A dispute was lost.
+        DisputeLost = "dispute_lost",
+        /// A provider's debt is given up.
+        WriteOff = "write_off",
+        /// A share that the processor's fee is taken from.
+        FeeShare = "fee_share",
+        /// Money that a bank statement shows.
+        BankLine = "bank_line",
+        /// A credit promised to a buyer, or used.
+        Credit = "credit",
+        /// A correction that a person decided.
+        Correction = "correction",
+        /// The tax inside what operator and provider settle with each other.
+        ShareTax = "share_tax",
     }
     /// Who a payout goes to.
     PayoutRecipient { Provider = "provider", Operator = "operator", }
@@ -138,4 +212,257 @@ text_enums! {
     InboxState { Received = "received", Processed = "processed", Dead = "dead", }
     /// Where a job stands.
     JobState { Queued = "queued", Done = "done", Dead = "dead", }
+    /// What a coupon is for, of its provider's.
+    CouponScope {
+        /// All offers.
+        All = "all",
+        /// The offers of some listings.
+        Listings = "listings",
+        /// Some offers.
+        Offers = "offers",
+    }
+    /// What the provider of a bundle's part says to it.
+    PartState {
+        /// Nothing yet.
+        Invited = "invited",
+        Accepted = "accepted",
+        /// No, or no more.
+        Left = "left",
+    }
+    /// What is charged again and again.
+    SubscriptionKind {
+        /// Each term anew, ahead.
+        Renewing = "renewing",
+        /// Each month by use, afterwards.
+        Metered = "metered",
+        /// One price in several parts.
+        Instalments = "instalments",
+    }
+    /// Where a subscription stands.
+    SubscriptionState {
+        /// The first period costs nothing.
+        Trialing = "trialing",
+        Active = "active",
+        /// A charge was declined; it is tried again by a schedule.
+        PastDue = "past_due",
+        /// Neither charged nor open until the buyer resumes it.
+        Paused = "paused",
+        /// The offer or its licence is another now; without the buyer's word it ends with the period.
+        AwaitingConsent = "awaiting_consent",
+        /// Somebody ended it.
+        Cancelled = "cancelled",
+        /// It came to its end: all parts are paid, a charge was never paid, or nobody consented.
+        Ended = "ended",
+    }
+    /// What a meter counts against.
+    MeterKind {
+        /// A price by use.
+        Metered = "metered",
+        /// Units paid ahead.
+        Quota = "quota",
+    }
+    /// What a meter counts.
+    UsageUnit {
+        /// A download or a call.
+        Request = "request",
+        /// A row delivered.
+        Row = "row",
+        /// A byte delivered.
+        Byte = "byte",
+        /// Something the provider reports.
+        Event = "event",
+    }
+    /// What a leaf of the public tree is about.
+    ProofKind { Sale = "sale", Refund = "refund", Dispute = "dispute", }
+    /// Where a refund stands.
+    RefundState {
+        /// The buyer asked; the provider has to answer.
+        Requested = "requested",
+        /// Nobody answered in time, or the buyer appealed: the operator decides.
+        Escalated = "escalated",
+        Declined = "declined",
+        /// Decided and booked; the processor is being asked.
+        Approved = "approved",
+        /// The processor took it.
+        Submitted = "submitted",
+        /// The processor's line says so.
+        Paid = "paid",
+        /// The money did not reach the buyer; what was booked is undone.
+        Failed = "failed",
+    }
+    /// Who began a refund.
+    RefundOrigin {
+        Buyer = "buyer", Provider = "provider", Operator = "operator",
+        /// The order was closed when its money came.
+        ClosedOrder = "closed_order",
+    }
+    /// Where a dispute stands.
+    DisputeState {
+        /// An early warning: no money has moved.
+        Warning = "warning",
+        NeedsResponse = "needs_response", UnderReview = "under_review", Won = "won", Lost = "lost",
+    }
+    /// What takes something off an order.
+    ReductionKind { Refund = "refund", Dispute = "dispute", }
+    /// Where a reversal of a paid share stands.
+    ReversalState {
+        /// Decided; the processor is being asked.
+        Created = "created",
+        /// The processor took it.
+        Submitted = "submitted",
+        /// The processor's line says so.
+        Done = "done",
+        /// Refused for good: the share stays a debt of the provider.
+        Refused = "refused",
+    }
+    /// Where a write-off stands.
+    WriteOffState { Asked = "asked", Approved = "approved", Declined = "declined", }
+    /// What a document is, by EN 16931.
+    DocumentKind {
+        Invoice = "invoice", CreditNote = "credit_note",
+        /// Written by the buyer in the seller's name.
+        SelfBilledInvoice = "self_billed_invoice", SelfBilledCreditNote = "self_billed_credit_note",
+        /// No claim and no tax document: what an order will cost, for a buyer's accounts.
+        ProForma = "pro_forma",
+    }
+    /// Which side of a sale a document is about.
+    DocumentLeg {
+        /// What the buyer pays.
+        Sale = "sale",
+        /// What stays with the operator, or goes to the provider.
+        Share = "share",
+    }
+    /// What an imported file is.
+    BankImportKind { Statement = "statement", PayoutReport = "payout_report", }
+    /// Where the import of a file stands.
+    BankImportState {
+        /// Its lines are being written; nobody sees them yet.
+        Importing = "importing",
+        /// The whole file is there.
+        Imported = "imported",
+        /// It broke off; its lines are being removed.
+        Abandoned = "abandoned",
+        /// It broke off, and nothing of it is left.
+        Removed = "removed",
+    }
+    /// Where a bank line stands.
+    BankLineState {
+        /// Brought in, not looked at.
+        Imported = "imported",
+        /// No reference explains it; amounts and dates are still to be tried.
+        Undecided = "undecided",
+        /// Booked against what explains it.
+        Matched = "matched",
+        /// Booked to suspense; somebody has to explain it.
+        Suspense = "suspense",
+        /// Was in suspense, and a person settled it.
+        Resolved = "resolved",
+    }
+    /// Why a bank line is taken to be explained; tried in this order.
+    MatchRule {
+        /// The line carries the bank's reference of a payout, or the processor's.
+        TraceId = "trace_id",
+        /// A structured reference or the text names the payout.
+        StructuredReference = "structured_reference",
+        /// The text names an order, and the sum is exactly its total.
+        OrderReference = "order_reference",
+        /// The bank says that it charges us.
+        BankCharge = "bank_charge",
+        /// Exactly the amount of one payout that should arrive about that day.
+        AmountAndDate = "amount_and_date",
+        /// Several lines sum to one payout.
+        Split = "split",
+        /// One line is the sum of several payouts.
+        Merged = "merged",
+        /// A payout in another currency, named by its reference.
+        Exchange = "exchange",
+        /// Nothing explains it.
+        Unexplained = "unexplained",
+        /// A person explained it.
+        Manual = "manual",
+    }
+    /// What explains a part of a bank line, and so the account it is booked against.
+    MatchSubject {
+        /// A payout of the processor: `processor.in_transit`.
+        Payout = "payout",
+        /// A payout in another currency: `clearing.exchange` in both.
+        Exchange = "exchange",
+        /// An order paid by transfer: `clearing.payment`.
+        Order = "order",
+        /// What the bank charges: `bank_charges`.
+        Charges = "charges",
+        /// Nothing yet: `suspense.bank`.
+        Suspense = "suspense",
+    }
+    /// What kind of disagreement an exception is.
+    ExceptionClass {
+        /// A completed order that the processor has no charge for.
+        MissingBalanceLine = "missing_balance_line",
+        /// A payment that the processor charged twice.
+        DuplicateBalanceLine = "duplicate_balance_line",
+        /// A charge of another amount than its order.
+        ChargeAmountDiffers = "charge_amount_differs",
+        /// A charge that belongs to no completed order.
+        OrphanCharge = "orphan_charge",
+        /// A refund of the processor that nobody here asked for.
+        OrphanRefund = "orphan_refund",
+        /// Report and API tell another fee for the same line.
+        FeeMismatch = "fee_mismatch",
+        /// Report and API tell another amount for the same line.
+        ReportDiffers = "report_differs",
+        /// Report and API tell another currency for the same line.
+        CurrencyMismatch = "currency_mismatch",
+        /// The report has a line that the API does not have.
+        MissingInApi = "missing_in_api",
+        /// The API has a line that the report of its payout does not have.
+        MissingInReport = "missing_in_report",
+        /// The report has a line twice.
+        DuplicateReportLine = "duplicate_report_line",
+        /// The lines of a payout don't sum to it.
+        PayoutTotalDiffers = "payout_total_differs",
+        /// A payout that should have arrived.
+        LatePayout = "late_payout",
+        /// A payout that the bank gave back.
+        FailedPayout = "failed_payout",
+        /// A bank line that names a payout, and is of another amount.
+        WrongAmount = "wrong_amount",
+        /// A bank line in another currency than the payout that it names.
+        ExchangeDifference = "exchange_difference",
+        /// A bank line that repeats one which settled the same payout.
+        DuplicateBankLine = "duplicate_bank_line",
+        /// A bank line that could be several payouts.
+        AmbiguousBankLine = "ambiguous_bank_line",
+        /// A transfer that names an order and does not pay it exactly.
+        OrderTransfer = "order_transfer",
+        /// A bank line that nothing explains.
+        UnexplainedBankLine = "unexplained_bank_line",
+        /// A statement does not begin with what the one before it ended with.
+        StatementGap = "statement_gap",
+    }
+    /// Where an exception stands.
+    ExceptionState { Open = "open", Assigned = "assigned", Resolved = "resolved", }
+    /// How an exception was settled.
+    ResolutionKind {
+        /// Somebody named what explains it.
+        Explain = "explain",
+        /// It was booked to where it belongs.
+        Post = "post",
+        /// It does not matter, for a reason.
+        Ignore = "ignore",
+        /// The records agree by now.
+        Vanished = "vanished",
+    }
+    /// Where a resolution stands.
+    ResolutionState {
+        /// Waits for a second person.
+        Asked = "asked",
+        Done = "done",
+        Refused = "refused",
+    }
+    /// Accounts that a resolution may book between.
+    ResolutionAccount {
+        SuspenseBank = "suspense_bank", ProcessorInTransit = "processor_in_transit", BankCharges = "bank_charges",
+        ProcessorFees = "processor_fees", ExchangeDifferences = "exchange_differences",
+        ClearingExchange = "clearing_exchange", WriteOffs = "write_offs",
+    }
 }

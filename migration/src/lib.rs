@@ -14,6 +14,15 @@ mod m20261121_000007_delivery;
 mod m20261121_000008_plumbing;
 mod m20261121_000009_append_only;
 mod m20261121_000010_login_failures;
+mod m20261121_000011_money;
+mod m20261121_000012_plans;
+mod m20261121_000013_subscriptions;
+mod m20261121_000014_after_sale;
+mod m20261121_000015_proof;
+mod m20261121_000016_documents;
+mod m20261121_000017_bank;
+mod m20261121_000018_payout_accounts;
+mod m20261121_000019_automatic_payouts;
 
 /// A migration that happens whole or not at all, on every database: a process that is killed in the
 /// middle of one must leave a database that the next start can go on with.
@@ -57,6 +66,15 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261121_000008_plumbing::Migration)),
             Box::new(Whole(m20261121_000009_append_only::Migration)),
             Box::new(Whole(m20261121_000010_login_failures::Migration)),
+            Box::new(Whole(m20261121_000011_money::Migration)),
+            Box::new(Whole(m20261121_000012_plans::Migration)),
+            Box::new(Whole(m20261121_000013_subscriptions::Migration)),
+            Box::new(Whole(m20261121_000014_after_sale::Migration)),
+            Box::new(Whole(m20261121_000015_proof::Migration)),
+            Box::new(Whole(m20261121_000016_documents::Migration)),
+            Box::new(Whole(m20261121_000017_bank::Migration)),
+            Box::new(Whole(m20261121_000018_payout_accounts::Migration)),
+            Box::new(Whole(m20261121_000019_automatic_payouts::Migration)),
         ]
     }
 }

@@ -2,3 +2,5 @@
 
 pub mod local_bus;
 pub mod sandbox;
+#[cfg(feature = "stripe")]
+pub mod stripe;

@@ -3,9 +3,10 @@
 pub mod actor;
 pub mod password;
 pub mod secrets;
+pub mod signing;
 pub mod token;
 
 pub use actor::{Actor, Right};
 pub use password::Passwords;
-pub use secrets::Secrets;
+pub use secrets::{Secrets, random_bytes};
 pub use token::Tokens;

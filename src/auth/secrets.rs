@@ -112,9 +112,17 @@ impl Secrets {
 /// # Errors
 /// When the system gives no randomness.
 pub fn random_hex<const BYTES: usize>() -> Result<String> {
+    Ok(digest::hex(&random_bytes::<BYTES>()?))
+}
+
+/// `BYTES` random bytes.
+///
+/// # Errors
+/// When the system gives no randomness.
+pub fn random_bytes<const BYTES: usize>() -> Result<[u8; BYTES]> {
     let mut bytes = [0; BYTES];
     aws_lc_rs::rand::SystemRandom::new().fill(&mut bytes).map_err(|_| failed())?;
-    Ok(digest::hex(&bytes))
+    Ok(bytes)
 }
 
 fn create_secret_file(path: &Path) -> std::io::Result<()> {

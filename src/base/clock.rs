@@ -16,6 +16,7 @@ pub struct Clock(Source);
 #[derive(Debug, Clone)]
 enum Source {
     System,
+    Shifted(Arc<AtomicI64>),
     Manual(Arc<AtomicI64>),
 }
 
@@ -23,6 +24,11 @@ impl Clock {
     /// The machine's own clock.
     pub const fn system() -> Self {
         Self(Source::System)
+    }
+
+    /// The machine's own clock, which [`Clock::advance`] moves ahead: for a demo in which weeks pass.
+    pub fn shifted() -> Self {
+        Self(Source::Shifted(Arc::default()))
     }
 
     /// A clock that stands still until [`Clock::advance`] moves it.
@@ -35,13 +41,16 @@ impl Clock {
     pub fn now(&self) -> OffsetDateTime {
         match &self.0 {
             Source::System => from_unix_micros(unix_micros(OffsetDateTime::now_utc())),
+            Source::Shifted(ahead) => {
+                from_unix_micros(unix_micros(OffsetDateTime::now_utc()) + ahead.load(Ordering::SeqCst))
+            }
             Source::Manual(micros) => from_unix_micros(micros.load(Ordering::SeqCst)),
         }
     }
 
-    /// Moves a manual clock forward; a system clock stays what it is.
+    /// Moves a manual or shifted clock forward; a system clock stays what it is.
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual(micros) = &self.0 {
+        if let Source::Manual(micros) | Source::Shifted(micros) = &self.0 {
             let by = i64::try_from(by.whole_microseconds()).unwrap_or(0);
             micros.fetch_add(by, Ordering::SeqCst);
         }

@@ -3,6 +3,8 @@
 //! Invariant: nothing here reads the clock, the network, the file system or a database, and
 //! nothing here knows HTTP or SQL. Time and randomness are arguments (see [`clock`]).
 
+pub mod allocate;
+pub mod chargeable;
 pub mod clock;
 pub mod country;
 pub mod currency;

@@ -38,6 +38,9 @@ pub enum MoneyError {
     /// A share of a negative amount, or a refund beyond what was paid.
     #[error("the amount is outside of what can be split")]
     OutOfRange,
+    /// Nobody to give a part to.
+    #[error("none of the parts has a weight")]
+    NoWeight,
 }
 
 /// The two parts of a sale; they always add up to the whole.

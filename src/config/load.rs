@@ -121,9 +121,16 @@ fn parse_as(default: Option<&toml::Value>, text: &str) -> Value {
     let parsed = match default {
         Some(toml::Value::Boolean(_)) => text.parse::<bool>().ok().map(Value::from),
         Some(toml::Value::Integer(_)) => text.parse::<i64>().ok().map(Value::from),
+        Some(toml::Value::Array(_)) => numbers(text),
         _ => None,
     };
     parsed.unwrap_or_else(|| Value::from(text))
+}
+
+/// Reads `1,3,7`.
+fn numbers(text: &str) -> Option<Value> {
+    let numbers: Result<Vec<i64>, _> = text.split(',').map(|part| part.trim().parse::<i64>()).collect();
+    numbers.ok().map(Value::from)
 }
 
 fn defaults() -> toml::Value {

@@ -8,6 +8,7 @@ mod secret;
 
 use std::path::{Path, PathBuf};
 
+use entity::states::TaxMode;
 pub use load::{ConfigError, Loaded, load};
 pub use secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -29,8 +30,28 @@ pub struct Config {
     pub trade: Trade,
     /// The payment processor.
     pub payments: Payments,
+    /// Proof for outsiders.
+    pub transparency: Transparency,
+    /// Reconciliation with the bank.
+    pub reconciliation: Reconciliation,
     /// Logs.
     pub log: Log,
+}
+
+/// Reconciliation with the bank.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reconciliation {
+    /// What one person may book to settle an exception, in minor units; more needs a second person.
+    pub approval_minor: i64,
+    /// Bank days after which a payout that did not arrive is late.
+    pub late_bank_days: i32,
+}
+
+impl Default for Reconciliation {
+    fn default() -> Self {
+        Self { approval_minor: 100_000, late_bank_days: 5 }
+    }
 }
 
 /// The HTTP server.
@@ -120,8 +141,24 @@ pub struct Trade {
     pub hold_days: u32,
     /// Hours after which an order that is not paid expires.
     pub payment_window_hours: u32,
+    /// Days after which an order that is paid by bank transfer expires.
+    pub invoice_window_days: u32,
     /// Days after which an order that nobody approved expires.
     pub approval_window_days: u32,
+    /// Days after a sale in which a buyer may ask for a refund.
+    pub refund_window_days: u32,
+    /// Business days (Monday to Friday, UTC) in which a provider answers a request for a refund.
+    pub refund_answer_business_days: u32,
+    /// Days after a provider's refusal in which the buyer may have the operator decide.
+    pub refund_appeal_days: u32,
+    /// An open dispute closes the door until it is decided.
+    pub dispute_suspends_access: bool,
+    /// Who supplies what is sold: `agent` (each provider), or `deemed_supplier` (the operator).
+    pub tax_mode: TaxMode,
+    /// The most that one write-off may give up, in minor units of its currency.
+    pub write_off_minor_max: i64,
+    /// Days after a declined charge of a subscription at which it is tried again, ascending; after the last it ends.
+    pub dunning_days: Vec<u16>,
 }
 
 impl Default for Trade {
@@ -131,7 +168,15 @@ impl Default for Trade {
             operator_bps: 2_000,
             hold_days: 7,
             payment_window_hours: 48,
+            invoice_window_days: 30,
             approval_window_days: 14,
+            refund_window_days: 30,
+            refund_answer_business_days: 3,
+            refund_appeal_days: 14,
+            dispute_suspends_access: false,
+            tax_mode: TaxMode::Agent,
+            write_off_minor_max: 100_000,
+            dunning_days: vec![1, 3, 7],
         }
     }
 }
@@ -140,18 +185,60 @@ impl Default for Trade {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Payments {
-    /// `sandbox` is the only adapter so far.
+    /// `sandbox`, `stripe`, or `auto`: Stripe where a secret key is configured, the sandbox otherwise.
     pub adapter: String,
     /// Secrets that webhooks may be signed with, separated by commas while one replaces another.
     /// Empty means: derived from the master secret.
     pub webhook_secrets: Secret,
+    /// Where buyers come back to after confirming a payment with their bank; empty means our own address.
+    pub return_url: String,
     /// How the sandbox behaves.
     pub sandbox: Sandbox,
+    /// The connection to Stripe.
+    pub stripe: Stripe,
 }
 
 impl Default for Payments {
     fn default() -> Self {
-        Self { adapter: "sandbox".to_owned(), webhook_secrets: Secret::default(), sandbox: Sandbox::default() }
+        Self {
+            adapter: "auto".to_owned(),
+            webhook_secrets: Secret::default(),
+            return_url: String::new(),
+            sandbox: Sandbox::default(),
+            stripe: Stripe::default(),
+        }
+    }
+}
+
+impl Payments {
+    /// Whether payments go to Stripe.
+    pub fn uses_stripe(&self) -> bool {
+        self.adapter == "stripe" || self.adapter == "auto" && !self.stripe.secret_key.is_empty()
+    }
+}
+
+/// The connection to Stripe.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Stripe {
+    /// `sk_…` or a restricted `rk_…`.
+    pub secret_key: Secret,
+    /// Where Stripe answers, with a slash at the end.
+    pub api_base: String,
+    /// Longest one attempt of a call may take.
+    pub timeout_seconds: u64,
+    /// In which country the account is that European buyers send bank transfers to: DE, ES, FR, IE or NL.
+    pub bank_transfer_country: String,
+}
+
+impl Default for Stripe {
+    fn default() -> Self {
+        Self {
+            secret_key: Secret::default(),
+            api_base: "https://api.stripe.com/".to_owned(),
+            timeout_seconds: 20,
+            bank_transfer_country: "DE".to_owned(),
+        }
     }
 }
 
@@ -163,6 +250,8 @@ pub struct Sandbox {
     pub fee_bps: u32,
     /// Its fixed fee per charge, in minor units of the charge's currency.
     pub fee_fixed_minor: i64,
+    /// The smallest charge it takes, in minor units.
+    pub charge_min_minor: i64,
     /// Seconds until the funds of a charge are available.
     pub settle_seconds: u32,
     /// Every webhook is sent this many times.
@@ -178,11 +267,26 @@ impl Default for Sandbox {
         Self {
             fee_bps: 150,
             fee_fixed_minor: 0,
+            charge_min_minor: 1,
             settle_seconds: 172_800,
             webhook_copies: 2,
             webhook_shuffle: true,
             webhook_delay_seconds: 0,
         }
+    }
+}
+
+/// Proof for outsiders.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Transparency {
+    /// Shortest time between two signed tree heads of a day: a receipt is ready that long after the sale.
+    pub head_seconds: u32,
+}
+
+impl Default for Transparency {
+    fn default() -> Self {
+        Self { head_seconds: 60 }
     }
 }
 
@@ -226,6 +330,12 @@ impl Config {
         }
     }
 
+    /// Where buyers come back to after confirming a payment with their bank.
+    pub fn return_url(&self) -> String {
+        let configured = &self.payments.return_url;
+        if configured.is_empty() { format!("{}/", self.public_url()) } else { configured.clone() }
+    }
+
     /// The `iss` of access tokens: the public address where one is set, so that replicas that
     /// listen on different ports accept each other's tokens where none is.
     pub fn token_issuer(&self) -> String {
@@ -247,10 +357,41 @@ impl Config {
         require(self.server.concurrent_requests_max >= 1, "server.concurrent_requests_max: at least 1");
         require(self.trade.operator_bps <= 10_000, "trade.operator_bps: at most 10000 (the whole price)");
         require(self.trade.hold_days <= 365, "trade.hold_days: at most 365");
+        require(
+            (1..=30).contains(&self.trade.refund_answer_business_days),
+            "trade.refund_answer_business_days: 1 to 30",
+        );
+        require(self.trade.refund_window_days <= 365, "trade.refund_window_days: at most 365");
+        require(self.trade.refund_appeal_days <= 365, "trade.refund_appeal_days: at most 365");
+        require(self.trade.write_off_minor_max >= 0, "trade.write_off_minor_max: not negative");
         require(self.trade.payment_window_hours >= 1, "trade.payment_window_hours: at least 1");
-        require(self.payments.adapter == "sandbox", "payments.adapter: only \"sandbox\" exists so far");
+        require((1..=365).contains(&self.trade.invoice_window_days), "trade.invoice_window_days: 1 to 365");
+        let adapters = ["auto", "sandbox", "stripe"];
+        require(adapters.contains(&self.payments.adapter.as_str()), "payments.adapter: auto, sandbox or stripe");
+        if self.payments.uses_stripe() {
+            let stripe = &self.payments.stripe;
+            require(
+                cfg!(feature = "stripe"),
+                "payments.adapter: this build has no Stripe; build with --features stripe",
+            );
+            require(!stripe.secret_key.is_empty(), "payments.stripe.secret_key: needed for Stripe");
+            require(!self.payments.webhook_secrets.is_empty(), "payments.webhook_secrets: needed for Stripe (whsec_…)");
+            require((1..=25).contains(&stripe.timeout_seconds), "payments.stripe.timeout_seconds: 1 to 25");
+            let base = &stripe.api_base;
+            require(
+                base.ends_with('/') && (base.starts_with("https://") || base.starts_with("http://127.0.0.1:")),
+                "payments.stripe.api_base: an https address with a slash at the end",
+            );
+        }
+        let dunning = &self.trade.dunning_days;
+        let ascending = dunning.windows(2).all(|pair| matches!(pair, [one, next] if one < next));
+        require(
+            ascending && dunning.iter().all(|day| (1..=27).contains(day)),
+            "trade.dunning_days: days from 1 to 27, ascending, so that a month's dunning ends before the next",
+        );
         require(self.payments.sandbox.fee_bps <= 10_000, "payments.sandbox.fee_bps: at most 10000");
         require((1..=10).contains(&self.payments.sandbox.webhook_copies), "payments.sandbox.webhook_copies: 1 to 10");
+        require(self.transparency.head_seconds <= 86_400, "transparency.head_seconds: at most 86400 (a day)");
         require(self.auth.access_token_seconds >= 60, "auth.access_token_seconds: at least 60");
         require((30..=86_400).contains(&self.auth.download_link_seconds), "auth.download_link_seconds: 30 to 86400");
         require(

@@ -17,6 +17,7 @@ use crate::{
     db::Db,
     error::{Error, Result},
     limits,
+    trade::usage::{self, Reservation},
 };
 
 /// Rows of one transaction.
@@ -27,7 +28,7 @@ const STATEMENT_ROWS: [usize; 3] = [256, 16, 1];
 const ATTEMPTS_MAX: u32 = 3;
 
 /// One answer that carried bytes of a file, or began to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Delivered {
     /// The grant it was sent under.
     pub grant_id: GrantId,
@@ -45,6 +46,8 @@ pub struct Delivered {
     pub range: Option<String>,
     /// The request.
     pub request_id: String,
+    /// Units set aside for it, where its grant is metered; they are given back once it is counted.
+    pub metered: Option<Arc<Reservation>>,
 }
 
 enum Note {
@@ -155,6 +158,7 @@ async fn write_once(db: &Db, rows: Arc<Vec<(DeliveryId, Delivered)>>) -> Result<
     db.write("delivery.record", move |tx| {
         let rows = rows.clone();
         async move {
+            usage::count_deliveries(&tx, &rows).await?;
             let mut left = rows.as_slice();
             for size in STATEMENT_ROWS {
                 while let Some((now, later)) = left.split_at_checked(size) {

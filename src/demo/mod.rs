@@ -9,6 +9,7 @@ mod market;
 mod narrate;
 mod square;
 mod walk;
+mod world;
 
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,9 @@ use crate::{
     serve,
 };
 
+pub use world::Processor;
+use world::World;
+
 /// What the command line asks of the demo.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -35,6 +39,8 @@ pub struct Options {
     pub exit: bool,
     /// The folder with `square.json` and its data.
     pub square: Option<PathBuf>,
+    /// Which processor takes the payments.
+    pub processor: Processor,
 }
 
 /// Name of the demo's own folder inside the data directory; it alone is emptied.
@@ -56,15 +62,15 @@ pub async fn run(mut config: Config, options: Options) -> Result<()> {
     let address = listener.local_addr().map_err(Error::internal)?;
     config.data_dir = config.data_dir.join(DEMO_DIR);
     clean(&config).await?;
-    // The job takes weeks in life: the demo neither holds a share nor waits for funds.
-    config.trade.hold_days = 0;
-    config.payments.sandbox.settle_seconds = 0;
     config.server.public_url = format!("http://{address}");
-    let built = bootstrap::build(config, Clock::system()).await?;
+    // The job takes weeks in life: the demo moves its clock.
+    let clock = Clock::shifted();
+    let world = World::start(options.processor, &mut config, clock.clone()).await?;
+    let built = bootstrap::build(config, clock).await?;
     let (stop, app) = (CancellationToken::new(), built.app.clone());
     let server =
         tokio::spawn(serve::serve(Built { app: app.clone(), sandbox: built.sandbox.clone() }, listener, stop.clone()));
-    let outcome = tour(&built, &square, &format!("http://{address}"), &options).await;
+    let outcome = tour(&built, &world, &square, &format!("http://{address}"), &options).await;
     if outcome.is_err() || options.exit {
         stop.cancel();
     } else {
@@ -79,7 +85,7 @@ pub async fn run(mut config: Config, options: Options) -> Result<()> {
     served
 }
 
-async fn tour(built: &Built, square: &square::Square, base_url: &str, options: &Options) -> Result<()> {
+async fn tour(built: &Built, world: &World, square: &square::Square, base_url: &str, options: &Options) -> Result<()> {
     let client = client::Client::new(base_url)?;
     narrate::opening(base_url)?;
     let actors = actors::enrol(&built.app, &client, square).await?;
@@ -87,7 +93,7 @@ async fn tour(built: &Built, square: &square::Square, base_url: &str, options: &
     narrate::square_built(&built_square)?;
     let market = market::open(&client, square, &actors, &built_square).await?;
     narrate::line(market.in_words())?;
-    let walk = walk::walk(&built.app, &client, square, &actors, &built_square, &market).await?;
+    let walk = walk::walk(&built.app, world, &client, square, &actors, &built_square, &market).await?;
     if let Some(path) = &options.manifest {
         manifest::write(path, base_url, &actors, &walk)?;
     }

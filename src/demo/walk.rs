@@ -1,6 +1,9 @@
 //! The whole job, step by step, over HTTP; each step checks what it shows.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,6 +15,7 @@ use super::{
     market::Market,
     narrate::{self, fact, line, money, size, step},
     square::{Listing, Square},
+    world::World,
 };
 use crate::{
     error::{Error, Result},
@@ -19,6 +23,8 @@ use crate::{
     state::AppState,
 };
 
+/// Longer than the guarantee window, so that every share is due.
+const WEEK_DAYS: i64 = 8;
 /// How long the walk waits for background work.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -39,6 +45,7 @@ pub(super) struct Walk {
 
 /// The people of the walk.
 struct Cast<'a> {
+    world: &'a World,
     client: &'a Client,
     provider: &'a Actor,
     buyer: &'a Actor,
@@ -47,6 +54,7 @@ struct Cast<'a> {
 
 pub(super) async fn walk(
     app: &AppState,
+    world: &World,
     client: &Client,
     square: &Square,
     actors: &Actors,
@@ -57,8 +65,13 @@ pub(super) async fn walk(
     let listing = &square.listings[built.left_for_the_walk];
     let named = |key: &str| actors.get(key).ok_or_else(|| Error::internal(format!("nobody is called {key}")));
     let buyer = square.buyers.first().ok_or_else(|| Error::internal("the square has no buyers"))?;
-    let cast =
-        Cast { client, provider: named(&listing.provider)?, buyer: named(&buyer.key)?, operator: named("operator")? };
+    let cast = Cast {
+        world,
+        client,
+        provider: named(&listing.provider)?,
+        buyer: named(&buyer.key)?,
+        operator: named("operator")?,
+    };
     let mut walk = Walk::default();
     let made = provider_lists(&cast, square, actors, listing, &mut walk).await?;
     price_guard_holds(client, square, actors).await?;
@@ -66,7 +79,8 @@ pub(super) async fn walk(
     company_buys(&cast, &made, &mut walk).await?;
     company_downloads(&cast, &made, &mut walk).await?;
     money_is_split(&cast, &walk).await?;
-    payouts_run(&cast, market, &mut walk).await?;
+    providers_are_known(&cast, actors).await?;
+    payouts_run(app, &cast, market, &mut walk).await?;
     operator_reconciles(&cast, &mut walk).await?;
     ledger_verifies(app).await?;
     walk.seconds = started.elapsed().as_secs_f64();
@@ -176,16 +190,16 @@ async fn company_buys(cast: &Cast<'_>, made: &Made, walk: &mut Walk) -> Result<(
         json!({"offer_id": walk.offer, "licence_hash": walk.licence_hash, "payment_method": method,
                "use_case": "Warn drivers before an underpass floods."})
     };
-    let token = &cast.buyer.api_key;
+    let (token, cards) = (&cast.buyer.api_key, cast.world.cards());
     let key = format!("walk-{}", made.revision);
     let declined = cast
         .client
-        .send(Method::POST, "/api/v1/orders", token, Some(&format!("{key}-1")), Some(&order("pm_card_declined")))
+        .send(Method::POST, "/api/v1/orders", token, Some(&format!("{key}-1")), Some(&order(cards.declined)))
         .await?;
     expect(declined.status == 402, "a declined card is refused")?;
     fact("first card", declined.text("/detail")?)?;
-    let paid = cast.client.post_once("/api/v1/orders", token, &key, &order("pm_card_visa")).await?;
-    let again = cast.client.post_once("/api/v1/orders", token, &key, &order("pm_card_visa")).await?;
+    let paid = cast.client.post_once("/api/v1/orders", token, &key, &order(cards.good)).await?;
+    let again = cast.client.post_once("/api/v1/orders", token, &key, &order(cards.good)).await?;
     walk.order = paid.text("/id")?;
     walk.grant = paid.text("/grant_id")?;
     expect(paid.text("/state")? == "completed", "the order is completed")?;
@@ -226,8 +240,34 @@ async fn money_is_split(cast: &Cast<'_>, walk: &Walk) -> Result<()> {
     fact("operator's share", format!("{} ({}.{:02} %)", money(operator, &currency), bps / 100, bps % 100))
 }
 
-async fn payouts_run(cast: &Cast<'_>, market: &Market, walk: &mut Walk) -> Result<()> {
-    step(7, "Payouts run, one per currency")?;
+/// Providers prove to the processor who they are; the sandbox asks for nothing.
+async fn providers_are_known(cast: &Cast<'_>, actors: &Actors) -> Result<()> {
+    if !cast.world.is_stripe() {
+        return Ok(());
+    }
+    let body = json!({"return_url": "https://square.example/back"});
+    let account = "/api/v1/settlement/payout-account";
+    for provider in actors.values().filter(|actor| actor.role == "provider") {
+        cast.client.post(&format!("{account}/onboarding"), &provider.api_key, &body).await?;
+        let shown = cast.client.get(account, &provider.api_key).await?;
+        cast.world.finish_onboarding(&shown.text("/account_ref")?).await?;
+        wait_for("the provider to be known", || async {
+            let shown = cast.client.get(account, &provider.api_key).await?;
+            Ok((shown.text("/state")? == "active").then_some(()))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+async fn payouts_run(app: &AppState, cast: &Cast<'_>, market: &Market, walk: &mut Walk) -> Result<()> {
+    step(7, "A week later payouts run, one per currency")?;
+    let owed = settlement::payouts::owed_to_others(app).await?;
+    wait_for("the processor to keep the shares back", || async {
+        Ok(cast.world.keeps_back(&owed).await?.then_some(()))
+    })
+    .await?;
+    cast.world.pass_days(WEEK_DAYS).await?;
     let payable = wait_for("the shares to become payable", || async {
         let reply = cast.client.get("/api/v1/settlement/balance", &cast.provider.api_key).await?;
         let rows = reply.body["balances"].as_array().cloned().unwrap_or_default();
@@ -250,10 +290,13 @@ async fn payouts_run(cast: &Cast<'_>, market: &Market, walk: &mut Walk) -> Resul
 }
 
 async fn payout_run(cast: &Cast<'_>, currency: &str, walk: &mut Walk) -> Result<()> {
-    let run = json!({"currency": currency, "minimum_minor": 1, "recipients": "both"});
+    // Stripe sends the operator's balance to its bank by itself.
+    let recipients = if cast.world.is_stripe() { "providers" } else { "both" };
+    let run = json!({"currency": currency, "minimum_minor": 1, "recipients": recipients});
     let key = format!("walk-{}-{currency}", walk.order);
     let made = cast.client.post_once("/api/v1/payout-runs", &cast.operator.api_key, &key, &run).await?;
-    let (mut providers, mut provider_minor, mut operator_minor) = (0, 0, 0);
+    // With Stripe each share moves out of its own charge: a provider gets several payouts.
+    let (mut providers, mut provider_minor, mut operator_minor) = (BTreeSet::new(), 0, 0);
     for payout in made.body["payouts"].as_array().into_iter().flatten() {
         let id = text(payout, "/id");
         let paid = wait_for("the payout to arrive", || async {
@@ -265,15 +308,20 @@ async fn payout_run(cast: &Cast<'_>, currency: &str, walk: &mut Walk) -> Result<
         if paid.text("/recipient")? == "operator" {
             operator_minor += minor;
         } else {
-            (providers, provider_minor) = (providers + 1, provider_minor + minor);
+            providers.insert(text(payout, "/organization_id"));
+            provider_minor += minor;
         }
         if currency == "EUR" && text(payout, "/organization_id") == cast.provider.organization {
             walk.payout = id;
         }
     }
-    let who = if providers == 1 { "1 provider".to_owned() } else { format!("{providers} providers") };
-    let sums = (money(provider_minor, currency), money(operator_minor, currency));
-    fact("paid", format!("{} to {who}, {} to the operator", sums.0, sums.1))
+    let who = if providers.len() == 1 { "1 provider".to_owned() } else { format!("{} providers", providers.len()) };
+    let operator = if cast.world.is_stripe() {
+        "the rest leaves for the operator's bank by itself".to_owned()
+    } else {
+        format!("{} to the operator", money(operator_minor, currency))
+    };
+    fact("paid", format!("{} to {who}, {operator}", money(provider_minor, currency)))
 }
 
 async fn operator_reconciles(cast: &Cast<'_>, walk: &mut Walk) -> Result<()> {

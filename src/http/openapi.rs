@@ -35,6 +35,7 @@ use crate::error::Problem;
         (name = "trade", description = "Quotes, orders, payments, grants"),
         (name = "delivery", description = "Downloads of what a grant covers"),
         (name = "settlement", description = "Balances, statements, payouts, reconciliation"),
+        (name = "transparency", description = "Signed tree heads, proofs and totals that anybody may fetch"),
         (name = "operations", description = "Health, metrics, keys, webhooks")
     )
 )]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use entity::job;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{profile_file, queue, relay};
@@ -12,10 +12,10 @@ use crate::{
     error::{Error, Result},
     ledger::seal,
     people,
-    settlement::{holds, payouts, processor},
+    settlement::{bank, documents, exceptions, fee_shares, holds, payouts, processor, proof, reversals},
     state::AppState,
     terms::offers,
-    trade::{grants, orders, payments},
+    trade::{disputes, grants, orders, payments, refunds, subscriptions},
 };
 
 /// How often a process looks for what is due.
@@ -117,6 +117,7 @@ fn cause_of(error: &Error) -> String {
 async fn dispatch(app: &AppState, row: &job::Model) -> Result<()> {
     match row.kind.as_str() {
         revisions::PROFILE_JOB => profile_file::run(app, row.payload.clone()).await,
+        payments::FOLLOW_PAYOUTS_JOB => payouts::follow(app).await.map(drop),
         offers::REPROJECT_JOB => offers::reproject(app, &row.payload).await,
         kind => Err(Error::internal(format!("no job is called {kind}"))),
     }
@@ -124,18 +125,39 @@ async fn dispatch(app: &AppState, row: &job::Model) -> Result<()> {
 
 /// Everything that looks for what is due; each tells how much it did.
 async fn sweep(app: &AppState) -> Vec<(&'static str, Result<usize>)> {
-    vec![
-        ("trade.handle_inbox", payments::handle_inbox(app).await),
-        ("trade.heal_payments", payments::heal(app).await),
-        ("trade.void_abandoned", payments::void_abandoned(app).await),
-        ("trade.expire_orders", orders::expire_due(app).await),
-        ("trade.end_terms", grants::end_terms(app).await),
-        ("jobs.relay_outbox", relay::relay_outbox(app).await),
-        ("people", people::sweep(app).await),
-        ("settlement.import_transactions", processor::import_transactions(app).await),
-        ("settlement.book_available_funds", processor::book_available_funds(app).await),
-        ("settlement.end_holds", holds::end_holds(app).await),
-        ("settlement.submit_payouts", payouts::submit_payouts(app).await),
-        ("ledger.seal_new_entries", seal::seal_new_entries(app).await),
-    ]
+    // Boxed, so that the loop above carries none of their state on its stack.
+    let sweeps: Vec<(&'static str, BoxFuture<'_, Result<usize>>)> = vec![
+        ("trade.handle_inbox", Box::pin(payments::handle_inbox(app))),
+        ("trade.heal_payments", Box::pin(payments::heal(app))),
+        ("trade.void_abandoned", Box::pin(payments::void_abandoned(app))),
+        ("trade.expire_orders", Box::pin(orders::expire_due(app))),
+        ("trade.advance_subscriptions", Box::pin(subscriptions::advance_due(app))),
+        ("trade.end_terms", Box::pin(grants::end_terms(app))),
+        ("trade.escalate_refunds", Box::pin(refunds::escalate_overdue(app))),
+        ("trade.submit_refunds", Box::pin(refunds::submit_refunds(app))),
+        ("trade.poll_disputes", Box::pin(disputes::poll(app))),
+        ("jobs.relay_outbox", Box::pin(relay::relay_outbox(app))),
+        ("people", Box::pin(people::sweep(app))),
+        ("settlement.keep_back", Box::pin(payouts::keep_back(app))),
+        ("settlement.import_transactions", Box::pin(processor::import_transactions(app))),
+        ("settlement.book_available_funds", Box::pin(processor::book_available_funds(app))),
+        ("settlement.book_fee_shares", Box::pin(fee_shares::book_fee_shares(app))),
+        ("settlement.ask_for_debts", Box::pin(reversals::ask_for_debts(app))),
+        ("settlement.submit_reversals", Box::pin(reversals::submit_reversals(app))),
+        ("settlement.end_holds", Box::pin(holds::end_holds(app))),
+        ("settlement.follow_payouts", Box::pin(payouts::follow_payouts(app))),
+        ("settlement.submit_payouts", Box::pin(payouts::submit_payouts(app))),
+        ("settlement.issue_documents", Box::pin(documents::issue_due(app))),
+        ("settlement.remove_abandoned", Box::pin(bank::imports::remove_abandoned(app))),
+        ("settlement.book_bank_lines", Box::pin(bank::matching::book_lines(app))),
+        ("settlement.detect_exceptions", Box::pin(exceptions::detect_due(app))),
+        ("ledger.seal_new_entries", Box::pin(seal::seal_new_entries(app))),
+        ("settlement.append_proof", Box::pin(proof::append_leaves(app))),
+        ("settlement.sign_head", Box::pin(proof::sign_head(app))),
+    ];
+    let mut outcomes = Vec::with_capacity(sweeps.len());
+    for (name, work) in sweeps {
+        outcomes.push((name, work.await));
+    }
+    outcomes
 }

@@ -8,11 +8,14 @@
 mod accounts;
 mod entries;
 pub mod seal;
+mod sealed;
 mod store;
 pub mod verify;
 
 pub use accounts::{Account, KnownAccounts};
 pub use entries::{Line, NewEntry, Unbalanced};
+pub use sealed::{Place, SealedFilter, SealedPosting, postings_of_seal, seal_after, sealed_postings};
 pub use store::{
-    AccountBalance, StoredEntry, balance, balances, booked_sources, entries_after, open_accounts, order_balances, post,
+    AccountBalance, StoredEntry, balance, balances, booked_sources, entries_after, lock_currency, open_accounts,
+    order_balances, order_sums, orders_sums, post,
 };

@@ -12,7 +12,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, FromQueryResult, JoinType, QueryFilter as _, QueryOrder as _,
     QuerySelect as _,
-    sea_query::{Expr, ExprTrait as _, OnConflict, Query},
+    sea_query::{Expr, ExprTrait as _, LockType, OnConflict, Query},
 };
 use time::OffsetDateTime;
 
@@ -227,6 +227,49 @@ pub async fn order_balances(
         .all(conn)
         .await?;
     Ok(rows.into_iter().map(|(order, minor)| (order, Money::new(minor, currency))).collect())
+}
+
+/// Sums per account of everything that is booked about one order.
+///
+/// # Errors
+/// Those of the database.
+pub async fn order_sums(conn: &impl ConnectionTrait, order: OrderId) -> Result<HashMap<LedgerAccountId, i64>> {
+    let all = orders_sums(conn, &[order]).await?;
+    Ok(all.into_iter().map(|((_, account), minor)| (account, minor)).collect())
+}
+
+/// Sums per order and account of everything that is booked about these orders.
+///
+/// # Errors
+/// Those of the database.
+pub async fn orders_sums(
+    conn: &impl ConnectionTrait,
+    orders: &[OrderId],
+) -> Result<HashMap<(OrderId, LedgerAccountId), i64>> {
+    let rows = posting::Entity::find()
+        .select_only()
+        .columns([posting::Column::OrderId, posting::Column::AccountId])
+        .expr(Expr::cust("CAST(SUM(amount_minor) AS BIGINT)"))
+        .filter(posting::Column::OrderId.is_in(orders.iter().copied()))
+        .group_by(posting::Column::OrderId)
+        .group_by(posting::Column::AccountId)
+        .into_tuple::<(OrderId, LedgerAccountId, i64)>()
+        .all(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(order, account, minor)| ((order, account), minor)).collect())
+}
+
+/// Lets one transaction at a time decide about what providers are due in a currency (PostgreSQL; SQLite
+/// has one writer anyway). It is taken before any lock on an order, so that two can't wait for each other.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lock_currency(tx: &Tx, currency: Currency) -> Result<()> {
+    ledger_account::Entity::find_by_id(Account::ProcessorAvailable.id(currency))
+        .lock(LockType::NoKeyUpdate)
+        .one(tx.conn())
+        .await?;
+    Ok(())
 }
 
 /// One posting with its entry and account, for exports and statements.

@@ -6,8 +6,10 @@ pub mod audit;
 pub mod invitations;
 pub mod members;
 pub mod organizations;
+pub mod payout_accounts;
 pub mod sessions;
 pub mod signing_keys;
+pub mod tax_profiles;
 
 pub use accounts::{NewAccount, register};
 pub use api_keys::{NewApiKey, create_api_key};

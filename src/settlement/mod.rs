@@ -1,15 +1,24 @@
 //! Settlement: the processor's lines in the books, holds, payouts, statements, reconciliation, exports.
 //!
 //! Invariants: cash accounts are booked only from lines of the processor, obligations only from our own
-//! decisions, and the clearing accounts that join them return to zero; an order's share is carried by one
-//! payout; a payout reaches the processor under one idempotency key until it is definitively refused.
+//! decisions, and the clearing accounts that join them return to zero; a payout carries what is due of an
+//! order's share and never more; a payout reaches the processor under one idempotency key until it is definitively refused.
 //! Every sweep of this wing is safe to run at any time, in any number of processes.
 
+pub mod bank;
+pub mod documents;
+pub mod economics;
+pub mod exceptions;
 pub mod exports;
+pub mod fee_shares;
+pub mod feed;
 pub mod holds;
 pub mod payouts;
 pub mod processor;
+pub mod proof;
+pub mod receivables;
 pub mod reconciliation;
+pub mod reversals;
 pub mod statements;
 pub mod verify;
 
@@ -31,9 +40,18 @@ const PROCESSOR_RETRY_AFTER_SECONDS: u32 = 30;
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(payouts::routes())
+        .merge(receivables::routes())
         .merge(statements::routes())
         .merge(reconciliation::routes())
         .merge(exports::routes())
+        .merge(documents::routes())
+        .merge(proof::routes())
+        .merge(feed::routes())
+        .merge(economics::routes())
+        .merge(bank::routes())
+        .merge(exceptions::routes())
+        .merge(reconciliation::three_way_routes())
+        .merge(reconciliation::closing_routes())
 }
 
 /// A failure of the processor where no decision depends on it.

@@ -4,9 +4,18 @@
 //! the other. What was promised (price, fee rule, terms) is frozen on the order line.
 
 mod counter;
+pub mod coupons;
+pub mod disputes;
 pub mod fees;
 pub mod grants;
+pub mod methods;
 pub mod orders;
 pub mod payments;
+pub mod prices;
+mod reductions;
+pub mod refunds;
+pub mod subscriptions;
+pub mod tax;
+pub mod usage;
 
 pub use counter::Counter;

@@ -7,6 +7,7 @@
 )]
 
 mod accounts;
+mod after_sale;
 mod api_keys;
 mod audit;
 mod authorization;
@@ -20,6 +21,7 @@ mod fees;
 mod grants;
 mod hardening;
 mod health;
+mod invoices;
 mod licences;
 mod listings;
 mod migrations;
@@ -27,8 +29,12 @@ mod offers;
 mod orders;
 mod organizations;
 mod payments;
+mod plans;
 mod processes;
 mod revisions;
 mod settlement;
+#[cfg(feature = "stripe")]
+mod stripe;
+mod subscriptions;
 mod support;
 mod webhooks;

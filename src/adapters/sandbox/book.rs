@@ -9,7 +9,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use super::{Sandbox, charges::NewCharge, methods};
+use super::{Sandbox, charges::NewCharge, methods, saved};
 use crate::{
     base::{Currency, Money, digest},
     db::Tx,
@@ -46,6 +46,7 @@ fn state_word(state: &ChargeState) -> &'static str {
     match state {
         ChargeState::Authorised => "authorised",
         ChargeState::Processing => "processing",
+        ChargeState::ActionRequired(_) => "action_required",
         ChargeState::Captured => "captured",
         ChargeState::Failed { .. } => "failed",
         ChargeState::Voided => "voided",
@@ -60,6 +61,7 @@ fn to_charge(row: &sandbox_object::Model) -> Result<Charge, PaymentsError> {
     let state = match row.state.as_str() {
         "authorised" => ChargeState::Authorised,
         "processing" => ChargeState::Processing,
+        "action_required" => ChargeState::ActionRequired(methods::action(&body.method, &row.id)),
         "captured" => ChargeState::Captured,
         "voided" => ChargeState::Voided,
         _ => ChargeState::Failed { code: body.code.unwrap_or_default(), text: body.text.unwrap_or_default() },
@@ -148,6 +150,98 @@ fn event_row(box_: &Sandbox, charge: &Charge, now: OffsetDateTime) -> sandbox_ev
     }
 }
 
+/// Queues an event about something else than a charge; the same event is told once.
+pub(super) async fn tell(
+    box_: &Sandbox,
+    tx: &Tx,
+    key: &str,
+    body: serde_json::Value,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let deliver_at = now + Duration::seconds(i64::from(box_.settings.webhook_delay_seconds));
+    let event = sandbox_event::ActiveModel {
+        seq: NotSet,
+        id: Set(derived_id("evt", key)),
+        body: Set(body),
+        deliver_at: Set(Timestamp(deliver_at)),
+        attempts: Set(0),
+        delivered_at: Set(None),
+    };
+    sandbox_event::Entity::insert(event).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+/// A record of something, with the line's columns and its own.
+pub(super) fn record(
+    id: &str,
+    kind: &str,
+    parent: &str,
+    state: &str,
+    amount: Money,
+    body: serde_json::Value,
+    now: OffsetDateTime,
+) -> sandbox_object::ActiveModel {
+    sandbox_object::ActiveModel {
+        id: Set(id.to_owned()),
+        kind: Set(kind.to_owned()),
+        idempotency_key: Set(None),
+        parent: Set(Some(parent.to_owned())),
+        state: Set(state.to_owned()),
+        amount_minor: Set(amount.minor),
+        fee_minor: Set(0),
+        currency: Set(amount.currency.code().to_owned()),
+        available_at: Set(Timestamp(now)),
+        body: Set(body),
+        created_at: Set(Timestamp(now)),
+    }
+}
+
+/// Moves a record from one of these states to another; false when it stood elsewhere.
+pub(super) async fn move_to(tx: &Tx, id: &str, from: &[&str], to: &str) -> Result<bool> {
+    let updated = sandbox_object::Entity::update_many()
+        .col_expr(sandbox_object::Column::State, Expr::value(to))
+        .filter(sandbox_object::Column::Id.eq(id))
+        .filter(sandbox_object::Column::State.is_in(from.iter().copied()))
+        .exec(tx.conn())
+        .await?;
+    Ok(updated.rows_affected == 1)
+}
+
+/// What records of a kind under a parent sum to, those in these states.
+pub(super) async fn sum_under(tx: &Tx, parent: &str, kind: &str, states: &[&str]) -> Result<i64> {
+    Ok(sandbox_object::Entity::find()
+        .select_only()
+        .expr(Expr::cust("CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT)"))
+        .filter(sandbox_object::Column::Parent.eq(parent))
+        .filter(sandbox_object::Column::Kind.eq(kind))
+        .filter(sandbox_object::Column::State.is_in(states.iter().copied()))
+        .into_tuple::<i64>()
+        .one(tx.conn())
+        .await?
+        .unwrap_or(0))
+}
+
+/// The amount of a record.
+pub(super) fn amount_of(row: &sandbox_object::Model) -> Result<Money, PaymentsError> {
+    let currency: Currency = row
+        .currency
+        .parse()
+        .map_err(|e: crate::base::currency::UnknownCurrency| PaymentsError::Unknown(e.to_string()))?;
+    Ok(Money::new(row.amount_minor, currency))
+}
+
+/// A definitive no.
+pub(super) fn refused(code: &str, text: &str) -> PaymentsError {
+    PaymentsError::Refused { code: code.to_owned(), text: text.to_owned() }
+}
+
+/// The payment that a charge was made for, and the means it was made with.
+pub(super) fn paid_with(row: &sandbox_object::Model) -> Result<(PaymentId, String), PaymentsError> {
+    let body: ChargeBody =
+        serde_json::from_value(row.body.clone()).map_err(|e| PaymentsError::Unknown(e.to_string()))?;
+    Ok((body.payment_id, body.method))
+}
+
 async fn announce(box_: &Sandbox, tx: &Tx, charge: &Charge, now: OffsetDateTime) -> Result<()> {
     sandbox_event::Entity::insert(event_row(box_, charge, now)).exec_without_returning(tx.conn()).await?;
     Ok(())
@@ -158,13 +252,14 @@ pub(super) async fn charge(
     request: &ChargeRequest,
     now: OffsetDateTime,
 ) -> Result<Charge, PaymentsError> {
-    let state = methods::behaviour(&request.method, request.capture)?.at_once;
-    let charge = Charge {
-        processor_ref: charge_id(request.payment_id),
-        payment_id: request.payment_id,
-        amount: request.amount,
-        state: state.clone(),
+    let processor_ref = charge_id(request.payment_id);
+    let request = &*saved::with_token(box_, request).await?;
+    let at_once = methods::behaviour(&request.method, request.capture)?.at_once;
+    let state = match saved::without_buyer(request).unwrap_or(at_once) {
+        ChargeState::ActionRequired(_) => ChargeState::ActionRequired(methods::action(&request.method, &processor_ref)),
+        state => state,
     };
+    let charge = Charge { processor_ref, payment_id: request.payment_id, amount: request.amount, state: state.clone() };
     let mut rows = vec![charge_row(request, &state, now)?];
     if state == ChargeState::Captured {
         rows.push(charge_line(box_, &charge, now)?);
@@ -203,7 +298,7 @@ pub(super) async fn capture(box_: &Sandbox, processor_ref: &str, now: OffsetDate
 }
 
 pub(super) async fn void(box_: &Sandbox, processor_ref: &str, now: OffsetDateTime) -> Result<Charge, PaymentsError> {
-    move_charge(box_, processor_ref, &["authorised", "processing"], ChargeState::Voided, now).await
+    move_charge(box_, processor_ref, &["authorised", "processing", "action_required"], ChargeState::Voided, now).await
 }
 
 /// Moves a charge to `to` if it is in one of `from`; the winner of a race writes line and event.
@@ -264,7 +359,7 @@ pub(super) async fn resolve_due(box_: &Sandbox, now: OffsetDateTime) -> Result<u
     let started_before = Timestamp(now - Duration::seconds(methods::DELAY_SECONDS));
     let due = sandbox_object::Entity::find()
         .filter(sandbox_object::Column::Kind.eq("charge"))
-        .filter(sandbox_object::Column::State.eq("processing"))
+        .filter(sandbox_object::Column::State.is_in(["processing", "action_required"]))
         .filter(sandbox_object::Column::CreatedAt.lte(started_before))
         .limit(100)
         .all(box_.db.read())
@@ -276,7 +371,7 @@ pub(super) async fn resolve_due(box_: &Sandbox, now: OffsetDateTime) -> Result<u
         let later =
             methods::behaviour(&body.method, capture).map_err(|error| Error::internal(error.to_string()))?.later;
         let Some(later) = later else { continue };
-        move_charge(box_, &row.id, &["processing"], later, now)
+        move_charge(box_, &row.id, &["processing", "action_required"], later, now)
             .await
             .map_err(|error| Error::internal(error.to_string()))?;
         resolved += 1;

@@ -4,10 +4,15 @@
 //! It is the outside: it keeps its own records in its own tables, in its own transactions, and
 //! nothing of the exchange reads them. Money is not real here; everything else behaves as if.
 
+mod accounts;
 mod book;
 mod charges;
 mod courier;
+mod disputes;
 mod methods;
+mod refunds;
+mod reversals;
+mod saved;
 mod treasury;
 mod webhook;
 
@@ -19,12 +24,14 @@ pub use courier::Courier;
 pub use webhook::{SIGNATURE_HEADER, SignedWebhook};
 
 use crate::{
-    base::Clock,
+    base::{Clock, Currency, Money, chargeable::ChargeRules},
     config,
     db::{Db, Gather},
     error::Error,
+    limits,
     ports::payments::{
-        Charge, ChargeRequest, Payments, PaymentsError, PayoutRequest, ProcessorBalance, TransactionPage,
+        Charge, ChargeRequest, Dispute, DisputeStage, Evidence, Payments, PaymentsError, PayoutRequest,
+        ProcessorBalance, Refund, RefundRequest, ReversalRequest, SaveMethodRequest, SavedMethod, TransactionPage,
         TransferRequest, WebhookEvent,
     },
 };
@@ -54,7 +61,43 @@ impl Sandbox {
     /// # Errors
     /// Those of the database.
     pub async fn tick(&self) -> Result<usize, Error> {
-        book::resolve_due(self, self.clock.now()).await
+        let now = self.clock.now();
+        let charges = book::resolve_due(self, now).await?;
+        let refunds = refunds::fail_due(self, now).await?;
+        Ok(charges + refunds + disputes::decide_due(self, now).await?)
+    }
+
+    /// Lets a provider take money out of its account, so that less or nothing can be taken back of it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn withdraw(&self, account: &str, amount: Money) -> Result<(), Error> {
+        accounts::withdraw(self, account, amount, self.clock.now()).await
+    }
+
+    /// Lets a buyer's bank dispute a charge, in whole or in part; an early warning moves no money.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn dispute(&self, charge_ref: &str, amount: Money, is_warning: bool) -> Result<String, Error> {
+        disputes::open(self, charge_ref, amount, is_warning, self.clock.now()).await
+    }
+
+    /// Lets the bank decide a dispute.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn decide_dispute(&self, dispute_ref: &str, is_won: bool) -> Result<(), Error> {
+        let stage = if is_won { DisputeStage::Won } else { DisputeStage::Lost };
+        disputes::advance(self, dispute_ref, stage, self.clock.now()).await.map(|_| ())
+    }
+
+    /// Lets the money of a refund come back from the buyer's bank.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn return_refund(&self, refund_ref: &str) -> Result<(), Error> {
+        refunds::come_back(self, refund_ref, self.clock.now()).await
     }
 
     /// Signed webhooks that are due now, each as often as it is to be sent, in the order in which
@@ -77,6 +120,11 @@ impl Sandbox {
 
 #[async_trait]
 impl Payments for Sandbox {
+    fn charge_rules(&self, _: Currency) -> ChargeRules {
+        let (min_minor, max_minor) = (self.settings.charge_min_minor.max(1), limits::PRICE_MINOR_MAX);
+        ChargeRules { min_minor, max_minor, step_minor: 1 }
+    }
+
     fn name(&self) -> &'static str {
         "sandbox"
     }
@@ -97,7 +145,11 @@ impl Payments for Sandbox {
         book::void(self, processor_ref, self.clock.now()).await
     }
 
-    async fn find_charge(&self, payment_id: PaymentId) -> Result<Option<Charge>, PaymentsError> {
+    async fn save_method(&self, request: &SaveMethodRequest) -> Result<SavedMethod, PaymentsError> {
+        saved::save(self, request, self.clock.now()).await
+    }
+
+    async fn find_charge(&self, payment_id: PaymentId, _known: Option<&str>) -> Result<Option<Charge>, PaymentsError> {
         book::find_charge(self, payment_id).await
     }
 
@@ -138,6 +190,30 @@ impl Payments for Sandbox {
 
     async fn balances(&self) -> Result<Vec<ProcessorBalance>, PaymentsError> {
         treasury::balances(self, self.clock.now()).await
+    }
+
+    async fn refund(&self, request: &RefundRequest) -> Result<Refund, PaymentsError> {
+        refunds::refund(self, request, self.clock.now()).await
+    }
+
+    async fn find_refund(&self, charge_ref: &str, our_ref: &str) -> Result<Option<Refund>, PaymentsError> {
+        refunds::find(self, charge_ref, our_ref).await
+    }
+
+    async fn reverse(&self, request: &ReversalRequest) -> Result<String, PaymentsError> {
+        reversals::reverse(self, request, self.clock.now()).await
+    }
+
+    async fn disputes(&self, since: OffsetDateTime) -> Result<Vec<Dispute>, PaymentsError> {
+        disputes::since(self, since).await
+    }
+
+    async fn submit_evidence(&self, dispute_ref: &str, evidence: &Evidence) -> Result<Dispute, PaymentsError> {
+        disputes::submit(self, dispute_ref, evidence, self.clock.now()).await
+    }
+
+    async fn accept_dispute(&self, dispute_ref: &str) -> Result<Dispute, PaymentsError> {
+        disputes::accept(self, dispute_ref, self.clock.now()).await
     }
 
     fn signature_header(&self) -> &'static str {

@@ -110,7 +110,7 @@ pub(super) async fn pay_out(box_: &Sandbox, out: Outflow<'_>, now: OffsetDateTim
 }
 
 /// Takes the one lock that orders outflows (PostgreSQL; SQLite has one writer anyway).
-async fn lock_platform(tx: &Tx, now: OffsetDateTime) -> Result<()> {
+pub(super) async fn lock_platform(tx: &Tx, now: OffsetDateTime) -> Result<()> {
     let platform = sandbox_object::ActiveModel {
         id: Set("acct_platform".to_owned()),
         kind: Set("platform".to_owned()),
@@ -192,7 +192,7 @@ pub(super) async fn balances(box_: &Sandbox, now: OffsetDateTime) -> Result<Vec<
     Ok(balances)
 }
 
-async fn balance(
+pub(super) async fn balance(
     conn: &impl sea_orm::ConnectionTrait,
     currency: Currency,
     now: OffsetDateTime,

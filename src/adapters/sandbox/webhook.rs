@@ -8,13 +8,15 @@ use sea_orm::{
 use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 
-use super::Sandbox;
+use super::{Sandbox, disputes};
 use crate::{
     auth::secrets::random_hex,
     base::{Currency, Money, digest},
     config::Secret,
     error::Result,
-    ports::payments::{Charge, ChargeState, PaymentsError, WebhookEvent},
+    ports::payments::{
+        Action, Charge, ChargeState, Dispute, PaymentsError, Refund, RefundState, Subject, WebhookEvent,
+    },
 };
 
 /// The header that carries the signature: `t=UNIX,v1=HEX`.
@@ -43,12 +45,16 @@ pub(super) fn event_body(charge: &Charge, state: &str) -> serde_json::Value {
         ChargeState::Failed { code, text } => (Some(code), Some(text)),
         _ => (None, None),
     };
+    let action = match &charge.state {
+        ChargeState::ActionRequired(action) => Some(action),
+        _ => None,
+    };
     serde_json::json!({
         "type": format!("charge.{state}"),
         "charge": {
             "id": charge.processor_ref, "payment_id": charge.payment_id, "state": state,
             "amount_minor": charge.amount.minor, "currency": charge.amount.currency,
-            "failure_code": code, "failure_text": text,
+            "failure_code": code, "failure_text": text, "action": action,
         },
     })
 }
@@ -59,6 +65,29 @@ struct EventIn {
     #[serde(rename = "type")]
     kind: String,
     charge: Option<ChargeIn>,
+    refund: Option<RefundIn>,
+    dispute: Option<DisputeIn>,
+}
+
+#[derive(Deserialize)]
+struct RefundIn {
+    id: String,
+    our_ref: String,
+    state: String,
+    amount_minor: i64,
+    currency: Currency,
+}
+
+#[derive(Deserialize)]
+struct DisputeIn {
+    id: String,
+    payment_id: Option<PaymentId>,
+    charge: String,
+    amount_minor: i64,
+    currency: Currency,
+    reason: String,
+    stage: String,
+    due_unix: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -70,6 +99,8 @@ struct ChargeIn {
     currency: Currency,
     failure_code: Option<String>,
     failure_text: Option<String>,
+    #[serde(default)]
+    action: Option<Action>,
 }
 
 pub(super) async fn due(box_: &Sandbox, now: OffsetDateTime) -> Result<Vec<SignedWebhook>> {
@@ -151,7 +182,40 @@ pub(super) fn read(
 
 pub(super) fn parse(body: &[u8]) -> Result<WebhookEvent, PaymentsError> {
     let event: EventIn = serde_json::from_slice(body).map_err(|error| PaymentsError::Unreadable(error.to_string()))?;
-    Ok(WebhookEvent { id: event.id, kind: event.kind, charge: event.charge.map(to_charge).transpose()? })
+    Ok(WebhookEvent {
+        id: event.id,
+        kind: event.kind,
+        subject: match (event.charge, event.refund, event.dispute) {
+            (Some(charge), ..) => Subject::Charge(to_charge(charge)?),
+            (_, Some(refund), _) => Subject::Refund(to_refund(refund)),
+            (.., Some(dispute)) => Subject::Dispute(to_dispute(dispute)?),
+            _ => Subject::Other,
+        },
+    })
+}
+
+fn to_refund(refund: RefundIn) -> Refund {
+    let state = match refund.state.as_str() {
+        "succeeded" => RefundState::Succeeded,
+        "failed" => RefundState::Failed { text: "The buyer's bank sent the money back.".to_owned() },
+        _ => RefundState::Pending,
+    };
+    let amount = Money::new(refund.amount_minor, refund.currency);
+    Refund { processor_ref: refund.id, our_ref: Some(refund.our_ref), amount, state }
+}
+
+fn to_dispute(dispute: DisputeIn) -> Result<Dispute, PaymentsError> {
+    let unknown = || PaymentsError::Unreadable(format!("unknown dispute stage {:?}", dispute.stage));
+    let due = dispute.due_unix.map(OffsetDateTime::from_unix_timestamp).transpose();
+    Ok(Dispute {
+        stage: disputes::stage(&dispute.stage).ok_or_else(unknown)?,
+        amount: Money::new(dispute.amount_minor, dispute.currency),
+        evidence_due_at: due.map_err(|error| PaymentsError::Unreadable(error.to_string()))?,
+        processor_ref: dispute.id,
+        payment_id: dispute.payment_id,
+        charge_ref: dispute.charge,
+        reason: dispute.reason,
+    })
 }
 
 fn verify(secrets: &[Secret], signature: &str, body: &[u8], now: OffsetDateTime) -> Result<(), PaymentsError> {
@@ -177,6 +241,7 @@ fn to_charge(charge: ChargeIn) -> Result<Charge, PaymentsError> {
     let state = match charge.state.as_str() {
         "authorised" => ChargeState::Authorised,
         "processing" => ChargeState::Processing,
+        "action_required" => ChargeState::ActionRequired(charge.action.unwrap_or_default()),
         "captured" => ChargeState::Captured,
         "voided" => ChargeState::Voided,
         "failed" => ChargeState::Failed {
@@ -204,7 +269,10 @@ mod tests {
     fn a_signed_event_of_an_unknown_type_is_read() {
         let signature = sign(&"new".into(), 0, BODY);
         let event = read(&secrets(&["new"]), &signature, BODY, NOW).expect("signed");
-        assert_eq!((event.id.as_str(), event.kind.as_str(), event.charge), ("evt_1", "charge.unheard_of", None));
+        assert_eq!(
+            (event.id.as_str(), event.kind.as_str(), event.subject),
+            ("evt_1", "charge.unheard_of", Subject::Other)
+        );
     }
 
     #[test]

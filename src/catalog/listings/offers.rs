@@ -63,6 +63,8 @@ pub struct SaleFacts {
     pub title: LangText,
     /// The number of the revision it offers now; none before the first is published.
     pub current_revision_number: Option<i32>,
+    /// Its subject area, which the price guard looks at.
+    pub theme: Theme,
     /// Where it stands; only what is published can be ordered.
     pub state: ListingState,
     /// Its declaration about personal data.
@@ -135,6 +137,7 @@ pub async fn facts_for_sale(
         provider_id: row.organization_id,
         title: serde_json::from_value(row.title)?,
         current_revision_number: current.map(|revision| revision.number),
+        theme: row.theme,
         state: row.state,
         personal_data: row.personal_data,
     }))
@@ -154,6 +157,7 @@ pub async fn facts_for_everybody(conn: &impl ConnectionTrait, ids: &[ListingId])
                 provider_id: row.organization_id,
                 title: serde_json::from_value(row.title)?,
                 current_revision_number: row.number,
+                theme: row.theme,
                 state: row.state,
                 personal_data: row.personal_data,
             })

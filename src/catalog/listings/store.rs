@@ -4,7 +4,7 @@ use entity::{
     Timestamp,
     ids::{ListingId, OfferId, OrgId, RevisionId},
     listing, listing_audience, listing_facet, listing_price, organization, revision,
-    states::{Audience, ListingState, PersonalData},
+    states::{Audience, ListingState, PersonalData, Theme},
 };
 use sea_orm::{
     ActiveValue::{NotSet, Set},
@@ -216,6 +216,7 @@ pub(super) struct ForSale {
     pub id: ListingId,
     pub organization_id: OrgId,
     pub title: sea_orm::JsonValue,
+    pub theme: Theme,
     pub state: ListingState,
     pub personal_data: PersonalData,
     /// Of the current revision, if there is one.
@@ -229,7 +230,14 @@ pub(super) async fn find_public_for_sale(conn: &impl ConnectionTrait, ids: &[Lis
         listing::Entity::belongs_to(revision::Entity).from(Column::CurrentRevisionId).to(revision::Column::Id).into();
     Ok(listing::Entity::find()
         .select_only()
-        .columns([Column::Id, Column::OrganizationId, Column::Title, Column::State, Column::PersonalData])
+        .columns([
+            Column::Id,
+            Column::OrganizationId,
+            Column::Title,
+            Column::Theme,
+            Column::State,
+            Column::PersonalData,
+        ])
         .column(revision::Column::Number)
         .join(JoinType::LeftJoin, current)
         .filter(Column::Id.is_in(ids.iter().copied()))

@@ -10,3 +10,4 @@ mod view;
 
 pub use http::{routes, upload_routes};
 pub use service::{PROFILE_JOB, profile_stored_file};
+pub(crate) use upload::pieces;

@@ -66,7 +66,7 @@ fn sha256_of_digest((name, value): (&'static str, &str)) -> Result<Option<String
 }
 
 /// The pieces of `body`; an error when the client breaks off or says nothing for too long.
-pub(super) fn pieces(body: Body) -> impl Stream<Item = Result<Bytes>> + Send + Unpin {
+pub(crate) fn pieces(body: Body) -> impl Stream<Item = Result<Bytes>> + Send + Unpin {
     let idle = Duration::from_secs(limits::UPLOAD_IDLE_SECONDS_MAX);
     Box::pin(try_unfold(body.into_data_stream(), move |mut body| async move {
         let Ok(piece) = tokio::time::timeout(idle, body.next()).await else {

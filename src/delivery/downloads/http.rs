@@ -197,8 +197,9 @@ async fn get_listing_delivery_summary(
         (status = 206, description = "The range asked for", body = String, content_type = "*/*",
             headers(("Content-Range" = String, description = "bytes FIRST-LAST/SIZE"))),
         (status = 304, description = "The copy you have is the file"),
-        (status = 403, description = "The grant was revoked"),
+        (status = 403, description = "The grant was revoked, or is suspended"),
         (status = 404, description = "Not a link of this exchange"),
+        (status = 409, description = "The budget or the units of a metered grant are used up"),
         (status = 410, description = "The link has expired, or the grant has ended"),
         (status = 412, description = "The file is not the one named in If-Match"),
         (status = 416, description = "The file has no such range; Content-Range tells its size")))]
@@ -217,8 +218,10 @@ async fn download_file(
         }
         refused => return Ok(without_content(refused, &admitted)),
     };
+    let metered = service::reserve(&app, &admitted, range.end - range.start).await?;
     let content = service::open(&app, &admitted.file, range.clone()).await?;
-    let body = Counted::new(content, delivered(&admitted, status, &range, request_id.0.0), app.recorder.clone());
+    let delivered = Delivered { metered, ..delivered(&admitted, status, &range, request_id.0.0) };
+    let body = Counted::new(content, delivered, app.recorder.clone());
     let mut response = (status, Body::from_stream(body)).into_response();
     put_headers(response.headers_mut(), &admitted, range.end - range.start);
     if let Some(content_range) = content_range {
@@ -282,6 +285,7 @@ fn delivered(admitted: &Admitted, status: StatusCode, range: &std::ops::Range<u6
         at: admitted.at,
         status: status.as_u16(),
         bytes_sent: 0,
+        metered: None,
         range: part.then(|| format!("bytes={}-{}", range.start, range.end - 1)),
         request_id,
     }

@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use entity::{
-    ids::{FileId, GrantId, ListingId, OrgId},
+    ids::{FileId, GrantId, ListingId, MeterId, OrgId},
     states::{Coverage, GrantState},
 };
 use time::OffsetDateTime;
@@ -28,6 +28,8 @@ pub(super) struct GrantTerms {
     pub(super) state: GrantState,
     pub(super) starts_at: OffsetDateTime,
     pub(super) ends_at: Option<OffsetDateTime>,
+    /// What counts its use.
+    pub(super) meter_id: Option<MeterId>,
 }
 
 impl GrantTerms {
@@ -40,6 +42,9 @@ impl GrantTerms {
         let ended = self.ends_at.is_some_and(|end| end <= now);
         match self.state {
             GrantState::Revoked => Err(Error::forbidden("This grant was revoked; its order tells why.")),
+            GrantState::Suspended => {
+                Err(Error::forbidden("A part of the price is overdue. Pay its order, and the grant opens again."))
+            }
             GrantState::Active if now < self.starts_at => Err(Error::forbidden("This grant has not begun yet.")),
             GrantState::Active if !ended => Ok(()),
             GrantState::Active | GrantState::Ended => {
@@ -138,6 +143,7 @@ mod tests {
             state: GrantState::Active,
             starts_at: NOW,
             ends_at: Some(NOW + Duration::days(1)),
+            meter_id: None,
         }
     }
 

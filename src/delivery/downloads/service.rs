@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use entity::ids::{FileId, GrantId, OrgId};
+use entity::ids::{FileId, GrantId, MeterId, OrgId};
 use quick_cache::sync::Cache;
 use time::{Duration, OffsetDateTime};
 
@@ -19,6 +19,7 @@ use crate::{
     error::{Error, Problem, Result},
     limits,
     state::AppState,
+    trade::usage::Reservation,
 };
 
 /// What downloads ask many times a second: facts that never change, kept; grants, never kept.
@@ -52,6 +53,7 @@ pub(super) struct Admitted {
     pub(super) organization_id: OrgId,
     pub(super) file: Arc<FileFacts>,
     pub(super) at: OffsetDateTime,
+    meter_id: Option<MeterId>,
 }
 
 /// Lets a signed link through, if its grant still covers the file at this moment.
@@ -68,7 +70,18 @@ pub(super) async fn admit(app: &AppState, token: &str) -> Result<Admitted> {
     if !grant.covers(&file) {
         return Err(Error::new(Problem::Gone, "The grant of this link no longer covers this file."));
     }
-    Ok(Admitted { grant_id: grant.id, organization_id: grant.organization_id, file, at })
+    Ok(Admitted { grant_id: grant.id, organization_id: grant.organization_id, file, at, meter_id: grant.meter_id })
+}
+
+/// Sets the units of a download of `bytes` aside, where its grant is metered.
+///
+/// # Errors
+/// `Conflict` when the budget or the units are used up.
+pub(super) async fn reserve(app: &AppState, admitted: &Admitted, bytes: u64) -> Result<Option<Arc<Reservation>>> {
+    match admitted.meter_id {
+        Some(meter) => app.meters.admit(&app.db, meter, bytes, admitted.at).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Opens a range of a file: small files from memory, large ones piece by piece.

@@ -2,7 +2,7 @@
 
 use entity::{
     Timestamp, delivery, file, grant,
-    ids::{DeliveryId, FileId, GrantId, ListingId, OrgId, RevisionId},
+    ids::{DeliveryId, FileId, GrantId, ListingId, MeterId, OrgId, RevisionId},
     listing, revision,
     states::{Coverage, GrantState, RevisionState},
 };
@@ -28,6 +28,7 @@ struct GrantRow {
     state: GrantState,
     starts_at: Timestamp,
     ends_at: Option<Timestamp>,
+    meter_id: Option<MeterId>,
 }
 
 impl From<GrantRow> for GrantTerms {
@@ -41,12 +42,13 @@ impl From<GrantRow> for GrantTerms {
             state: row.state,
             starts_at: row.starts_at.0,
             ends_at: row.ends_at.map(|end| end.0),
+            meter_id: row.meter_id,
         }
     }
 }
 
 fn grants() -> Select<grant::Entity> {
-    use grant::Column::{Coverage, EndsAt, Id, ListingId, OrganizationId, StartsAt, State, ThroughRevision};
+    use grant::Column::{Coverage, EndsAt, Id, ListingId, MeterId, OrganizationId, StartsAt, State, ThroughRevision};
     grant::Entity::find().select_only().columns([
         Id,
         ListingId,
@@ -56,6 +58,7 @@ fn grants() -> Select<grant::Entity> {
         State,
         StartsAt,
         EndsAt,
+        MeterId,
     ])
 }
 

@@ -1,8 +1,11 @@
 //! Organisations in the database.
 
-use entity::{ids::OrgId, organization};
+use std::collections::HashMap;
+
+use entity::{ids::OrgId, organization, states::ProviderKind};
 use sea_orm::{
-    ActiveModelTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QuerySelect as _,
+    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
+    QuerySelect as _,
     sea_query::{LockType, OnConflict},
 };
 
@@ -23,6 +26,24 @@ pub(in crate::people) async fn find_public(
     id: OrgId,
 ) -> Result<Option<organization::Model>> {
     Ok(organization::Entity::find_by_id(id).one(conn).await?)
+}
+
+/// What kind of provider each of these organisations is.
+///
+/// # Errors
+/// Those of the database.
+pub async fn provider_kinds(
+    conn: &impl ConnectionTrait,
+    ids: &[OrgId],
+) -> Result<HashMap<OrgId, Option<ProviderKind>>> {
+    let found: Vec<(OrgId, Option<ProviderKind>)> = organization::Entity::find()
+        .select_only()
+        .columns([organization::Column::Id, organization::Column::ProviderKind])
+        .filter(organization::Column::Id.is_in(ids.iter().copied()))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    Ok(found.into_iter().collect())
 }
 
 /// Finds an organisation and makes other changes to it, its members, keys and invitations wait for

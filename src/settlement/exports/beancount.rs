@@ -8,7 +8,7 @@ use entity::states::AccountClass;
 use time::Date;
 
 use super::{
-    ExportedAccount,
+    ExportedAccount, currencies_of,
     model::{account_name, one_line},
 };
 use crate::{base::Money, error::Result, ledger::StoredEntry, settlement::currency};
@@ -22,9 +22,7 @@ fn quoted(text: &str) -> String {
 
 pub(super) fn head(accounts: &[ExportedAccount]) -> String {
     let mut text = String::from("; The ledger of this exchange. Dates are of booking.\noption \"title\" \"Torv\"\n");
-    let mut currencies: Vec<_> = accounts.iter().flat_map(|account| account.currencies.iter().copied()).collect();
-    currencies.sort_unstable();
-    currencies.dedup();
+    let currencies = currencies_of(accounts);
     for currency in &currencies {
         let _ = writeln!(text, "option \"operating_currency\" \"{currency}\"");
     }
@@ -56,12 +54,12 @@ pub(super) fn entry(text: &mut String, lines: &[StoredEntry]) -> Result<()> {
     Ok(())
 }
 
-/// Balances hold at the beginning of their day, exactly: the tolerance is zero.
-pub(super) fn tail(day: Date, balances: &[(&str, AccountClass, Money)]) -> String {
-    let mut text = String::from("\n");
+/// What every account amounts to after `day`: balances hold at the beginning of their own day, exactly.
+pub(super) fn assertions(text: &mut String, day: Date, balances: &[(&str, AccountClass, Money)]) {
+    let Some(next) = day.next_day() else { return };
+    text.push('\n');
     for (code, class, balance) in balances {
         let (amount, name) = (balance.major_text(), account_name(*class, code));
-        let _ = writeln!(text, "{day} balance {name}  {amount} ~ 0 {}", balance.currency);
+        let _ = writeln!(text, "{next} balance {name}  {amount} ~ 0 {}", balance.currency);
     }
-    text
 }

@@ -8,7 +8,7 @@ use entity::states::AccountClass;
 use time::Date;
 
 use super::{
-    ExportedAccount,
+    ExportedAccount, currencies_of,
     model::{account_name, one_line},
 };
 use crate::{base::Money, error::Result, ledger::StoredEntry, settlement::currency};
@@ -26,10 +26,7 @@ const fn account_type(class: AccountClass) -> char {
 
 pub(super) fn head(accounts: &[ExportedAccount]) -> String {
     let mut text = String::from("; The ledger of this exchange. Dates are of booking, secondary dates of the event.\n");
-    let mut currencies: Vec<_> = accounts.iter().flat_map(|account| account.currencies.iter().copied()).collect();
-    currencies.sort_unstable();
-    currencies.dedup();
-    for currency in currencies {
+    for currency in currencies_of(accounts) {
         // A commodity's format needs a decimal mark, also where there are no decimals.
         let sample = Money::new(1_000 * currency.minor_per_major(), currency).major_text();
         let mark = if currency.exponent() == 0 { "." } else { "" };
@@ -71,11 +68,11 @@ pub(super) fn entry(text: &mut String, lines: &[StoredEntry]) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn tail(day: Date, balances: &[(&str, AccountClass, Money)]) -> String {
-    let mut text = format!("\n{day} * Balances at the end of the export\n");
+/// What every account amounts to after the entries of `day` that stand before it in the file.
+pub(super) fn assertions(text: &mut String, day: Date, balances: &[(&str, AccountClass, Money)]) {
+    let _ = writeln!(text, "\n{day} * Balances of the day");
     for (code, class, balance) in balances {
         let zero = Money::zero(balance.currency);
         let _ = writeln!(text, "    {}  {zero} = {balance}", account_name(*class, code));
     }
-    text
 }

@@ -1,16 +1,21 @@
 //! The ledger in the formats of plain-text accounting and as CSV, written page by page.
 //!
 //! Books are dated by the day of booking, so that a closed day never changes; the day of the event is
-//! kept beside it. Each export ends with the balance of every account, so that the reading program
-//! re-checks the sums itself.
+//! kept beside it. After each day stand the balances of the accounts that moved, and at the end those of
+//! all, so that the reading program re-checks the sums itself.
 
 mod beancount;
 mod csv;
 mod hledger;
 mod http;
+mod ledger_cli;
 mod model;
+mod xero;
 
-use std::{collections::BTreeMap, io::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+};
 
 use entity::{ids::EntryId, ledger_account, ledger_entry, states::AccountClass};
 use sea_orm::{EntityTrait as _, QueryOrder as _, QuerySelect as _};
@@ -20,7 +25,7 @@ pub use http::routes;
 pub use model::Format;
 
 use crate::{
-    base::Currency,
+    base::{Currency, Money},
     error::{Error, Result},
     ledger::{self, StoredEntry},
     settlement::currency,
@@ -48,8 +53,10 @@ pub struct Export {
     place: Place,
     /// The sum of what was written, per account.
     sums: BTreeMap<Key, i128>,
-    /// The newest day written.
-    last_day: Option<Date>,
+    /// The day being written.
+    day: Option<Date>,
+    /// The accounts that moved on it.
+    moved: BTreeSet<Key>,
     /// Entries written so far.
     entries: u64,
 }
@@ -66,7 +73,7 @@ enum Place {
 impl Export {
     /// An export from the beginning.
     pub fn new(format: Format) -> Self {
-        Self { format, place: Place::Start, sums: BTreeMap::new(), last_day: None, entries: 0 }
+        Self { format, place: Place::Start, sums: BTreeMap::new(), day: None, moved: BTreeSet::new(), entries: 0 }
     }
 
     /// Entries written so far.
@@ -86,7 +93,9 @@ impl Export {
                 Ok(Some(match self.format {
                     Format::Hledger => hledger::head(&accounts),
                     Format::Beancount => beancount::head(&accounts),
+                    Format::Ledger => ledger_cli::head(&accounts),
                     Format::Csv => csv::head(),
+                    Format::Xero => xero::head(),
                 }))
             }
             Place::After(after, until) => {
@@ -111,36 +120,57 @@ impl Export {
         let mut text = String::new();
         for entry in rows.chunk_by(|a, b| a.entry_id == b.entry_id) {
             self.entries += 1;
+            let day = entry.first().map(|line| line.posted_at.0.date());
+            if day > self.day {
+                let moved = std::mem::take(&mut self.moved);
+                self.assert_balances(&mut text, moved.iter())?;
+                self.day = day;
+            }
             for line in entry {
                 let key = (line.code.clone(), line.class, currency(&line.currency)?);
-                *self.sums.entry(key).or_default() += i128::from(line.amount_minor);
-                self.last_day = self.last_day.max(Some(line.posted_at.0.date()));
+                *self.sums.entry(key.clone()).or_default() += i128::from(line.amount_minor);
+                self.moved.insert(key);
             }
             match self.format {
-                Format::Hledger => hledger::entry(&mut text, entry)?,
+                Format::Hledger | Format::Ledger => hledger::entry(&mut text, entry)?,
                 Format::Beancount => beancount::entry(&mut text, entry)?,
                 Format::Csv => csv::entry(&mut text, entry)?,
+                Format::Xero => xero::entry(&mut text, entry)?,
             }
         }
         Ok(text)
     }
 
+    /// All balances after the last day.
     fn tail(&self) -> Result<String> {
-        let Some(day) = self.last_day.and_then(Date::next_day) else { return Ok(String::new()) };
-        let balances = self
-            .sums
-            .iter()
-            .map(|((code, class, currency), sum)| {
-                let minor = i64::try_from(*sum).map_err(|_| Error::from(crate::base::MoneyError::Overflow))?;
-                Ok((code.as_str(), *class, crate::base::Money::new(minor, *currency)))
+        let mut text = String::new();
+        self.assert_balances(&mut text, self.sums.keys())?;
+        Ok(text)
+    }
+
+    /// What these accounts amount to after the day being written.
+    fn assert_balances<'a>(&self, text: &mut String, accounts: impl Iterator<Item = &'a Key>) -> Result<()> {
+        let Some(day) = self.day else { return Ok(()) };
+        let balances = accounts
+            .map(|key| {
+                let sum = self.sums.get(key).copied().unwrap_or(0);
+                let minor = i64::try_from(sum).map_err(|_| Error::from(crate::base::MoneyError::Overflow))?;
+                Ok((key.0.as_str(), key.1, Money::new(minor, key.2)))
             })
             .collect::<Result<Vec<_>>>()?;
-        Ok(match self.format {
-            Format::Hledger => hledger::tail(day, &balances),
-            Format::Beancount => beancount::tail(day, &balances),
-            Format::Csv => String::new(),
-        })
+        match self.format {
+            _ if balances.is_empty() => {}
+            Format::Hledger | Format::Ledger => hledger::assertions(text, day, &balances),
+            Format::Beancount => beancount::assertions(text, day, &balances),
+            Format::Csv | Format::Xero => {}
+        }
+        Ok(())
     }
+}
+
+/// The currencies that accounts are kept in, each once.
+fn currencies_of(accounts: &[ExportedAccount]) -> BTreeSet<Currency> {
+    accounts.iter().flat_map(|account| account.currencies.iter().copied()).collect()
 }
 
 /// The newest entry.

@@ -7,20 +7,24 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// A journal for hledger, read by ledger-cli as well.
+    /// A journal for hledger.
     Hledger,
     /// A ledger for beancount.
     Beancount,
+    /// A journal for ledger-cli.
+    Ledger,
     /// One line per posting, RFC 4180.
     Csv,
+    /// Manual journals in the columns that Xero imports, RFC 4180.
+    Xero,
 }
 
 impl Format {
     /// The media type it is sent with.
     pub const fn media_type(self) -> &'static str {
         match self {
-            Self::Hledger | Self::Beancount => "text/plain; charset=utf-8",
-            Self::Csv => "text/csv; charset=utf-8",
+            Self::Hledger | Self::Beancount | Self::Ledger => "text/plain; charset=utf-8",
+            Self::Csv | Self::Xero => "text/csv; charset=utf-8",
         }
     }
 
@@ -29,7 +33,9 @@ impl Format {
         match self {
             Self::Hledger => "journal",
             Self::Beancount => "beancount",
+            Self::Ledger => "ledger",
             Self::Csv => "csv",
+            Self::Xero => "xero.csv",
         }
     }
 }
@@ -41,8 +47,10 @@ impl std::str::FromStr for Format {
         match text {
             "hledger" => Ok(Self::Hledger),
             "beancount" => Ok(Self::Beancount),
+            "ledger" => Ok(Self::Ledger),
             "csv" => Ok(Self::Csv),
-            _ => Err("expected one of: hledger, beancount, csv".to_owned()),
+            "xero" => Ok(Self::Xero),
+            _ => Err("expected one of: hledger, beancount, ledger, csv, xero".to_owned()),
         }
     }
 }
@@ -58,11 +66,18 @@ pub(super) const fn root(class: AccountClass) -> &'static str {
     }
 }
 
-/// The account's name: `provider.org_0193….pending` is `Liabilities:Provider:Org-0193…:Pending`.
+/// The account's name: `provider.org_0193….pending` is `Liabilities:Provider:Org-0193…:Pending`, and `vat.dk`
+/// is `Liabilities:VAT:DK`.
 ///
 /// Components are letters, digits and dashes and begin with a capital or a digit, as beancount asks.
 pub(super) fn account_name(class: AccountClass, code: &str) -> String {
     let mut name = root(class).to_owned();
+    // Tax and country are written as abbreviations; a country has nothing but letters and digits.
+    if let Some(country) =
+        code.strip_prefix("vat.").filter(|country| country.bytes().all(|b| b.is_ascii_alphanumeric()))
+    {
+        return format!("{name}:VAT:{}", country.to_ascii_uppercase());
+    }
     for part in code.split('.') {
         name.push(':');
         let mut letters = part.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).peekable();
@@ -96,6 +111,10 @@ mod tests {
             account_name(AccountClass::Liability, "provider.org_01a.pending"),
             "Liabilities:Provider:Org-01a:Pending"
         );
+        assert_eq!(account_name(AccountClass::Liability, "vat.dk"), "Liabilities:VAT:DK");
+        assert_eq!(account_name(AccountClass::Asset, "bank.main_eur"), "Assets:Bank:Main-eur");
+        assert_eq!(account_name(AccountClass::Asset, "provider.org_1.receivable"), "Assets:Provider:Org-1:Receivable");
+        assert_eq!(account_name(AccountClass::Liability, "buyer.org_1.credit"), "Liabilities:Buyer:Org-1:Credit");
     }
 
     proptest! {

@@ -2,9 +2,14 @@
 
 mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use entity::{Timestamp, ids::OrgId, order, order_line, states::EntryKind};
+use entity::{
+    Timestamp,
+    ids::{LedgerAccountId, OrderId, OrgId},
+    order, order_line,
+    states::EntryKind,
+};
 use time::Duration;
 
 use crate::{
@@ -20,7 +25,7 @@ const ORDERS_PER_ROUND: u64 = 200;
 
 /// Makes shares payable whose hold is over; returns the number of orders.
 ///
-/// An order's hold is over when that of its last line is. Safe to run at any time in any number of
+/// An order's hold is over when that of its last line is, and nobody asks its money back. Safe to run at any time in any number of
 /// processes: an order is booked by whoever marked it.
 ///
 /// # Errors
@@ -41,9 +46,11 @@ pub async fn end_holds(app: &AppState) -> Result<usize> {
                 let (due, lines) = (due.clone(), lines.clone());
                 async move {
                     let mine = store::claim(&tx, &due, now).await?;
+                    let ids: Vec<OrderId> = mine.iter().map(|order| order.id).collect();
+                    let booked = ledger::orders_sums(tx.conn(), &ids).await?;
                     let mut entries = Vec::with_capacity(mine.len());
                     for order in &mine {
-                        entries.extend(hold_end(order, lines.get(&order.id).map_or(&[], Vec::as_slice))?);
+                        entries.extend(hold_end(order, lines.get(&order.id).map_or(&[], Vec::as_slice), &booked)?);
                     }
                     ledger::post(&tx, entries, now).await?;
                     Ok((mine.len(), tx))
@@ -69,13 +76,19 @@ async fn open_payable(app: &AppState, lines: impl Iterator<Item = &order_line::M
     ledger::open_accounts(app, &accounts).await
 }
 
-/// The entry that ends an order's hold; nothing where providers have no share.
-fn hold_end(order: &order::Model, lines: &[order_line::Model]) -> Result<Option<NewEntry>> {
+/// The entry that ends an order's hold: what is left of each share becomes payable; nothing where
+/// nothing is left.
+fn hold_end(
+    order: &order::Model,
+    lines: &[order_line::Model],
+    booked: &HashMap<(OrderId, LedgerAccountId), i64>,
+) -> Result<Option<NewEntry>> {
     let mut shares: BTreeMap<(OrgId, Currency), Money> = BTreeMap::new();
     for line in lines {
-        let share = Money::new(line.provider_minor, currency(&line.currency)?);
-        let sum = shares.entry((line.provider_id, share.currency)).or_insert(Money::zero(share.currency));
-        *sum = sum.checked_add(share)?;
+        let currency = currency(&line.currency)?;
+        let pending = Account::ProviderPending(line.provider_id).id(currency);
+        let left = Money::new(booked.get(&(order.id, pending)).copied().unwrap_or(0), currency);
+        shares.insert((line.provider_id, currency), left.checked_neg()?);
     }
     shares.retain(|_, share| !share.is_zero());
     if shares.is_empty() {

@@ -10,7 +10,7 @@ use entity::{
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{RunInput, service, store};
+use super::{RunInput, Skipped, service, store};
 use crate::{
     auth::actor::{Acting, Actor, CanFinance, Operating},
     base::{Currency, page::Page},
@@ -72,6 +72,15 @@ pub struct PayoutView {
     /// When the money left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
+    /// Of a payout that the processor made by itself: whether it can tell every line of it yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_itemised: Option<bool>,
+    /// When the bank should have it, as far as the processor says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrival_at: Option<Timestamp>,
+    /// The bank's reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_ref: Option<String>,
 }
 
 impl TryFrom<payout::Model> for PayoutView {
@@ -92,6 +101,9 @@ impl TryFrom<payout::Model> for PayoutView {
             created_at: row.created_at,
             next_try_at: row.next_try_at,
             paid_at: row.paid_at,
+            is_itemised: row.is_itemised,
+            arrival_at: row.arrival_at,
+            trace_ref: row.trace_ref,
         })
     }
 }
@@ -104,6 +116,9 @@ pub struct PayoutRunView {
     pub run_id: PayoutRunId,
     /// Its payouts, as they stand now; empty when nobody was due the minimum.
     pub payouts: Vec<PayoutView>,
+    /// Providers that are due something and that the processor would not pay now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Skipped>,
 }
 
 /// An order whose provider share a payout carries.
@@ -147,7 +162,8 @@ fn seen_by(actor: &Actor) -> Option<OrgId> {
 
 /// Pays what is due in one currency: each provider whose payable share reaches the minimum gets one payout.
 ///
-/// The operator's own payout is what is available at the processor and owed to nobody.
+/// The operator's own payout is what is available at the processor and owed to nobody. Where the processor sends it
+/// to the bank by itself, only providers are paid here.
 #[utoipa::path(
     post, path = "/payout-runs", tag = "settlement", security(("bearer" = [])), request_body = RunInput,
     params(("Idempotency-Key" = String, Header, description = "Fresh for each new run", example = "run-2026-11-30-eur")),
@@ -169,7 +185,8 @@ pub async fn run_payouts(
     let key = key.for_request(&format!("run_payouts:{}", actor.org_id()), &input)?;
     let run = service::run_payouts(&app, &actor, key, input).await?;
     let payouts = run.payouts.into_iter().map(PayoutView::try_from).collect::<Result<_>>()?;
-    Ok((StatusCode::CREATED, Json(PayoutRunView { run_id: run.id, payouts })))
+    let (run_id, skipped) = (run.id, run.skipped);
+    Ok((StatusCode::CREATED, Json(PayoutRunView { run_id, payouts, skipped })))
 }
 
 /// Lists payouts, the newest first: a provider sees its own, the operator all.

@@ -1,15 +1,17 @@
 //! What a run pays, and when a refused payout is tried again.
 
+use std::collections::BTreeMap;
+
 use entity::{
     ids::{OrderId, OrgId, PayoutId},
-    states::{EntryKind, PayoutRecipient},
+    states::{AccountClass, EntryKind, PayoutRecipient},
 };
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
     base::{Currency, Money, MoneyError},
-    error::{Check, Result},
+    error::{Check, Error, Result},
     ledger::{Account, AccountBalance, Line, NewEntry},
     limits,
 };
@@ -76,6 +78,21 @@ impl RunInput {
     }
 }
 
+/// What a run pays where the processor sends the operator's balance to its bank by itself: providers only.
+///
+/// # Errors
+/// `Invalid` when only the operator is asked for.
+pub fn payable_here(input: RunInput, automatic_payouts: bool) -> Result<RunInput> {
+    match input.recipients {
+        _ if !automatic_payouts => Ok(input),
+        Recipients::Operator => Err(Error::invalid(
+            "/recipients",
+            "The payment processor sends the operator's balance to its bank by itself. Ask for providers.",
+        )),
+        Recipients::Providers | Recipients::Both => Ok(RunInput { recipients: Recipients::Providers, ..input }),
+    }
+}
+
 /// One provider's orders that a payout is to carry; every amount is positive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
@@ -85,6 +102,15 @@ pub struct Due {
     pub orders: Vec<(OrderId, Money)>,
     /// Their sum.
     pub total: Money,
+}
+
+impl Due {
+    /// The same, each order by itself.
+    pub fn by_order(self) -> Vec<Self> {
+        let organization = self.organization;
+        let alone = |(order, share)| Self { organization, orders: vec![(order, share)], total: share };
+        self.orders.into_iter().map(alone).collect()
+    }
 }
 
 /// Gathers what is payable per order (credits, so negative) into what is due, if it reaches the minimum.
@@ -136,7 +162,9 @@ pub fn operator_share(
 ) -> Result<Money, MoneyError> {
     let counts = |balance: &AccountBalance| {
         let code = balance.code.as_str();
-        balance.organization_id.is_some() || code == "processor.available" || code == "clearing.transfer"
+        // A provider's debt is no money that could be taken; what clears a refund has still to leave.
+        let owed = balance.organization_id.is_some() && !code.ends_with(".receivable");
+        owed || matches!(code, "processor.available" | "clearing.transfer" | "clearing.refund")
     };
     let sum: i128 = balances
         .iter()
@@ -145,6 +173,25 @@ pub fn operator_share(
         .sum();
     let minor = i64::try_from((sum - i128::from(unbooked_minor)).max(0)).map_err(|_| MoneyError::Overflow)?;
     Ok(Money::new(minor, currency))
+}
+
+/// What must not leave, per currency: providers' shares wherever they stand, and what was decided and still has to be sent.
+///
+/// Every currency that others were ever owed something in is there, with zero when all of it has left.
+///
+/// # Errors
+/// [`MoneyError::OutOfRange`] when a sum does not fit.
+pub fn owed_to_others(balances: &[AccountBalance]) -> Result<Vec<Money>, MoneyError> {
+    let mut owed: BTreeMap<Currency, i128> = BTreeMap::new();
+    for row in balances {
+        let code = row.code.as_str();
+        let share = code.starts_with("provider.") && row.class == AccountClass::Liability;
+        if share || matches!(code, "clearing.transfer" | "clearing.refund") {
+            *owed.entry(row.balance.currency).or_default() -= i128::from(row.balance.minor.min(0));
+        }
+    }
+    let fits = |(currency, minor)| Ok(Money::new(i64::try_from(minor).map_err(|_| MoneyError::Overflow)?, currency));
+    owed.into_iter().map(fits).collect()
 }
 
 /// The key under which the processor is asked.
@@ -164,8 +211,6 @@ pub fn refused_wait(attempt: i32) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use entity::states::AccountClass;
-
     use super::*;
 
     fn eur(minor: i64) -> Money {
@@ -176,7 +221,7 @@ mod tests {
         AccountBalance {
             account_id: account.id(eur(0).currency),
             code: account.code(),
-            class: AccountClass::Asset,
+            class: account.class(),
             organization_id: account.owner(),
             balance: eur(minor),
         }
@@ -195,8 +240,38 @@ mod tests {
         ];
         assert_eq!(operator_share(&balances, 0, eur(0).currency), Ok(eur(400)));
         assert_eq!(operator_share(&balances, 150, eur(0).currency), Ok(eur(250)));
+        balances.push(balance(&Account::ProviderReceivable(org), 5_000));
+        balances.push(balance(&Account::ClearingRefund, -50));
+        assert_eq!(operator_share(&balances, 0, eur(0).currency), Ok(eur(350)));
         balances[2] = balance(&Account::ProviderPending(org), -3_000);
         assert_eq!(operator_share(&balances, 0, eur(0).currency), Ok(eur(0)));
+    }
+
+    #[test]
+    fn shares_and_what_is_on_its_way_must_not_leave() {
+        let org = OrgId::derived("p");
+        let balances = [
+            balance(&Account::ProcessorAvailable, 9_000),
+            balance(&Account::ProviderPending(org), -300),
+            balance(&Account::ProviderPayable(org), -200),
+            balance(&Account::ProviderDisputeHeld(org), -40),
+            balance(&Account::ProviderReceivable(org), 5_000),
+            balance(&Account::ClearingTransfer, -100),
+            balance(&Account::ClearingRefund, 7),
+            balance(&Account::Commission, -5_000),
+        ];
+        assert_eq!(owed_to_others(&balances), Ok(vec![eur(640)]));
+        assert_eq!(owed_to_others(&[balance(&Account::ProviderPayable(org), 0)]), Ok(vec![eur(0)]));
+        assert_eq!(owed_to_others(&balances[..1]), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_processor_that_pays_out_by_itself_is_asked_for_providers_alone() {
+        let input = |recipients| RunInput { currency: eur(0).currency, minimum_minor: 1, recipients };
+        let both = payable_here(input(Recipients::Both), true).expect("possible");
+        assert_eq!(both.recipients, Recipients::Providers);
+        assert!(payable_here(input(Recipients::Operator), true).is_err());
+        assert_eq!(payable_here(input(Recipients::Operator), false).ok(), Some(input(Recipients::Operator)));
     }
 
     #[test]
@@ -215,6 +290,15 @@ mod tests {
         let due = due(OrgId::derived("p"), payable, eur(0).currency, 1).expect("fits").expect("due");
         assert_eq!(due.orders, [(OrderId::derived("b"), eur(40))]);
         assert!(decision(PayoutId::derived("x"), &due, OffsetDateTime::UNIX_EPOCH).balanced().is_ok());
+    }
+
+    #[test]
+    fn where_shares_move_charge_by_charge_each_order_is_due_alone() {
+        let payable = vec![(OrderId::derived("a"), eur(-60)), (OrderId::derived("b"), eur(-40))];
+        let due = due(OrgId::derived("p"), payable, eur(0).currency, 100).expect("fits").expect("due");
+        let alone = due.clone().by_order();
+        assert_eq!(alone.iter().map(|due| due.total.minor).collect::<Vec<_>>(), [60, 40]);
+        assert!(alone.iter().all(|one| one.orders.len() == 1 && one.organization == due.organization));
     }
 
     #[test]

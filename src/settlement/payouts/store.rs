@@ -1,15 +1,18 @@
 //! Payouts and their items.
 
+use std::collections::HashSet;
+
 use entity::{
     Timestamp,
     ids::{OrderId, OrgId, PayoutId, PayoutRunId},
-    ledger_account, organization, payout, payout_item,
+    organization, payout, payout_item,
     states::{PayoutRecipient, PayoutState},
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::{Expr, ExprTrait as _, LockType},
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+    sea_query::{Expr, ExprTrait as _},
 };
 use time::OffsetDateTime;
 
@@ -18,23 +21,17 @@ use crate::{
     base::{Currency, Money},
     db::Tx,
     error::Result,
-    ledger::Account,
+    ports::payments::ProcessorPayout,
+    trade::{disputes, payments, refunds},
 };
 
 /// Rows of one insert; both databases limit the parameters of a statement.
 const ROWS_PER_INSERT: usize = 1_000;
-
-/// Takes the lock that lets one run at a time decide about a currency (PostgreSQL; SQLite has one writer).
-pub async fn lock_currency(tx: &Tx, currency: Currency) -> Result<()> {
-    ledger_account::Entity::find_by_id(Account::ProcessorAvailable.id(currency))
-        .lock(LockType::NoKeyUpdate)
-        .one(tx.conn())
-        .await?;
-    Ok(())
-}
+/// Longest reference of a bank that is kept; more is cut.
+const TRACE_CHARS_MAX: usize = 120;
 
 /// A payout as it is decided.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct NewPayout {
     /// The payout.
     pub id: PayoutId,
@@ -46,11 +43,18 @@ pub struct NewPayout {
     pub organization: OrgId,
     /// What they get.
     pub amount: Money,
+    /// The charge it comes from, where it carries one order.
+    pub source_ref: Option<String>,
 }
 
 /// Stores a decided payout.
 pub async fn insert(tx: &Tx, new: NewPayout, now: OffsetDateTime) -> Result<()> {
-    let row = payout::ActiveModel {
+    payout::Entity::insert(active(new, now)).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+fn active(new: NewPayout, now: OffsetDateTime) -> payout::ActiveModel {
+    payout::ActiveModel {
         id: Set(new.id),
         run_id: Set(new.run),
         recipient: Set(new.recipient),
@@ -64,9 +68,106 @@ pub async fn insert(tx: &Tx, new: NewPayout, now: OffsetDateTime) -> Result<()> 
         created_at: Set(Timestamp(now)),
         next_try_at: Set(Some(Timestamp(now))),
         paid_at: Set(None),
+        source_ref: Set(new.source_ref),
+        is_itemised: Set(None),
+        arrival_at: Set(None),
+        trace_ref: Set(None),
+    }
+}
+
+/// Stores a payout that the processor made by itself.
+pub async fn insert_automatic(
+    tx: &Tx,
+    new: NewPayout,
+    processor_ref: &str,
+    at: OffsetDateTime,
+) -> Result<payout::Model> {
+    let row = payout::ActiveModel {
+        state: Set(PayoutState::Paid),
+        processor_ref: Set(Some(processor_ref.to_owned())),
+        next_try_at: Set(None),
+        paid_at: Set(Some(Timestamp(at))),
+        is_itemised: Set(Some(false)),
+        ..active(new, at)
     };
-    payout::Entity::insert(row).exec_without_returning(tx.conn()).await?;
+    Ok(payout::Entity::insert(row).exec_with_returning(tx.conn()).await?)
+}
+
+/// The organisation that operates the exchange, the oldest one where there are several.
+pub async fn operator(tx: &Tx) -> Result<Option<OrgId>> {
+    Ok(organization::Entity::find()
+        .select_only()
+        .column(organization::Column::Id)
+        .filter(organization::Column::MayOperate.eq(true))
+        .order_by_asc(organization::Column::Id)
+        .limit(1)
+        .into_tuple()
+        .one(tx.conn())
+        .await?)
+}
+
+/// Marks a payout that the processor made by itself as come back. Its money goes with the next one.
+pub async fn mark_automatic_returned(tx: &Tx, processor_ref: &str) -> Result<()> {
+    payout::Entity::update_many()
+        .col_expr(payout::Column::State, Expr::value(PayoutState::Failed))
+        .col_expr(payout::Column::FailureText, Expr::value(Some("The bank sent the payout back.")))
+        .col_expr(payout::Column::PaidAt, Expr::value(Option::<Timestamp>::None))
+        .filter(payout::Column::ProcessorRef.eq(processor_ref))
+        .filter(payout::Column::IsItemised.is_not_null())
+        .exec(tx.conn())
+        .await?;
     Ok(())
+}
+
+/// When the oldest payout since left that the processor made by itself and has not told everything of.
+pub async fn oldest_untold(conn: &impl ConnectionTrait, since: OffsetDateTime) -> Result<Option<OffsetDateTime>> {
+    let untold = Condition::any()
+        .add(payout::Column::IsItemised.eq(false))
+        .add(payout::Column::IsItemised.eq(true).and(payout::Column::TraceRef.is_null()));
+    let oldest: Option<Timestamp> = payout::Entity::find()
+        .select_only()
+        .column(payout::Column::CreatedAt)
+        .filter(untold)
+        .filter(payout::Column::State.eq(PayoutState::Paid))
+        .filter(payout::Column::CreatedAt.gte(Timestamp(since)))
+        .order_by_asc(payout::Column::CreatedAt)
+        .limit(1)
+        .into_tuple()
+        .one(conn)
+        .await?;
+    Ok(oldest.map(|at| at.0))
+}
+
+/// Notes what the processor tells of a payout it made by itself; 1 when that was news.
+pub async fn note_told(tx: &Tx, told: &ProcessorPayout) -> Result<usize> {
+    let arrival_at = Some(Timestamp(told.arrives_at));
+    let trace_ref: Option<String> = told.trace.as_deref().map(|text| text.chars().take(TRACE_CHARS_MAX).collect());
+    let known = match &trace_ref {
+        Some(trace) => payout::Column::TraceRef.eq(trace),
+        None => payout::Column::TraceRef.is_null(),
+    };
+    let same = Condition::all()
+        .add(payout::Column::IsItemised.eq(told.is_itemised))
+        .add(payout::Column::ArrivalAt.eq(arrival_at))
+        .add(known);
+    let row = payout::Entity::find()
+        .filter(payout::Column::ProcessorRef.eq(&told.processor_ref))
+        .filter(payout::Column::IsItemised.is_not_null())
+        .filter(same)
+        .one(tx.conn())
+        .await?;
+    if row.is_some() {
+        return Ok(0);
+    }
+    let updated = payout::Entity::update_many()
+        .col_expr(payout::Column::IsItemised, Expr::value(Some(told.is_itemised)))
+        .col_expr(payout::Column::ArrivalAt, Expr::value(arrival_at))
+        .col_expr(payout::Column::TraceRef, Expr::value(trace_ref))
+        .filter(payout::Column::ProcessorRef.eq(&told.processor_ref))
+        .filter(payout::Column::IsItemised.is_not_null())
+        .exec(tx.conn())
+        .await?;
+    Ok(usize::from(updated.rows_affected > 0))
 }
 
 /// Stores the orders a payout carries; an order that another payout carries is a conflict.
@@ -82,6 +183,27 @@ pub async fn insert_items(tx: &Tx, payout: PayoutId, due: &Due) -> Result<()> {
     Ok(())
 }
 
+/// Orders of these that somebody asks money of back, or a bank decides about: their shares wait.
+pub async fn contested(tx: &Tx, payable: &[(OrderId, Money)]) -> Result<HashSet<OrderId>> {
+    let orders: Vec<OrderId> = payable.iter().map(|(order, _)| *order).collect();
+    let mut contested = disputes::orders_in_dispute(tx.conn(), &orders).await?;
+    contested.extend(refunds::orders_with_requests(tx.conn(), &orders).await?);
+    Ok(contested)
+}
+
+/// The charge that paid an order; an attempt that went back by itself did not.
+pub async fn charge_of(tx: &Tx, order: OrderId) -> Result<Option<String>> {
+    Ok(payments::that_paid(tx.conn(), order).await?.and_then(|payment| payment.processor_ref))
+}
+
+/// The order that a payout carries alone: charge and transfer bear it at the processor.
+pub async fn group_of(conn: &impl ConnectionTrait, row: &payout::Model) -> Result<Option<String>> {
+    if row.source_ref.is_none() {
+        return Ok(None);
+    }
+    Ok(items(conn, row.id, None, 1).await?.first().map(|item| item.order_id.to_string()))
+}
+
 /// What operator payouts amount to that the books don't show yet.
 pub async fn unbooked_operator_minor(tx: &Tx, currency: Currency) -> Result<i64> {
     let open = [PayoutState::Created, PayoutState::Submitted, PayoutState::Failed];
@@ -91,6 +213,8 @@ pub async fn unbooked_operator_minor(tx: &Tx, currency: Currency) -> Result<i64>
         .filter(payout::Column::Recipient.eq(PayoutRecipient::Operator))
         .filter(payout::Column::Currency.eq(currency.code()))
         .filter(payout::Column::State.is_in(open))
+        // What the processor sent by itself is booked by its lines alone.
+        .filter(payout::Column::IsItemised.is_null())
         .into_tuple::<i64>()
         .one(tx.conn())
         .await?
@@ -175,6 +299,7 @@ pub async fn make_due(tx: &Tx, id: PayoutId, now: OffsetDateTime) -> Result<bool
         .col_expr(payout::Column::NextTryAt, Expr::value(Some(Timestamp(now))))
         .filter(payout::Column::Id.eq(id))
         .filter(payout::Column::State.eq(PayoutState::Failed))
+        .filter(payout::Column::IsItemised.is_null())
         .exec(tx.conn())
         .await?;
     Ok(updated.rows_affected == 1)
@@ -266,20 +391,4 @@ pub async fn items(
         query = query.filter(payout_item::Column::OrderId.gt(after));
     }
     Ok(query.all(conn).await?)
-}
-
-/// Where an organisation gets its money, as far as it is known.
-pub async fn recipient(conn: &impl ConnectionTrait, id: OrgId) -> Result<Option<organization::Model>> {
-    Ok(organization::Entity::find_by_id(id).one(conn).await?)
-}
-
-/// Keeps the account that the processor opened for an organisation, the first one for ever.
-pub async fn keep_account(tx: &Tx, id: OrgId, account: &str) -> Result<()> {
-    organization::Entity::update_many()
-        .col_expr(organization::Column::ProcessorAccount, Expr::value(Some(account.to_owned())))
-        .filter(organization::Column::Id.eq(id))
-        .filter(organization::Column::ProcessorAccount.is_null())
-        .exec(tx.conn())
-        .await?;
-    Ok(())
 }

@@ -9,7 +9,8 @@ use super::{
     store::{self, Outcome},
 };
 use crate::{
-    error::{Error, Result},
+    error::Result,
+    people::payout_accounts,
     ports::payments::{PaymentsError, PayoutRequest, TransferRequest},
     state::AppState,
 };
@@ -73,36 +74,22 @@ async fn ask(app: &AppState, row: &payout::Model) -> Result<Result<String, Payme
         step("payments.payout: after call")?;
         return Ok(answer);
     }
-    let destination = match account_of(app, row).await? {
+    let destination = match payout_accounts::opened(app, row.organization_id).await? {
         Ok(account) => account,
         Err(error) => return Ok(Err(error)),
     };
     step("payments.transfer: before call")?;
-    let answer = app.payments.transfer(&TransferRequest { idempotency_key, our_ref, destination, amount }).await;
+    let answer = app
+        .payments
+        .transfer(&TransferRequest {
+            idempotency_key,
+            our_ref,
+            destination,
+            amount,
+            source: row.source_ref.clone(),
+            group: store::group_of(app.db.read(), row).await?,
+        })
+        .await;
     step("payments.transfer: after call")?;
     Ok(answer)
-}
-
-/// The provider's account at the processor, opened on its first payout.
-async fn account_of(app: &AppState, row: &payout::Model) -> Result<Result<String, PaymentsError>> {
-    let id = row.organization_id;
-    let gone = || Error::internal(format!("{} is to be paid to {id}, which does not exist", row.id));
-    let organization = store::recipient(app.db.read(), id).await?.ok_or_else(gone)?;
-    if let Some(account) = organization.processor_account {
-        return Ok(Ok(account));
-    }
-    app.db.faults().step(|| "payments.open_account: before call".to_owned())?;
-    let account = match app.payments.open_account(id, &organization.country).await {
-        Ok(account) => account,
-        Err(error) => return Ok(Err(error)),
-    };
-    app.db.faults().step(|| "payments.open_account: after call".to_owned())?;
-    app.db
-        .write("settlement.keep_account", move |tx| {
-            let account = account.clone();
-            async move { Ok((store::keep_account(&tx, id, &account).await?, tx)) }
-        })
-        .await?;
-    let organization = store::recipient(app.db.read(), id).await?.ok_or_else(gone)?;
-    organization.processor_account.ok_or_else(gone).map(Ok)
 }

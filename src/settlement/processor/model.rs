@@ -1,6 +1,9 @@
 //! How a line of the processor is booked.
 
-use entity::{ids::OrderId, states::EntryKind};
+use entity::{
+    ids::{OrderId, OrgId},
+    states::EntryKind,
+};
 
 use crate::{
     base::{Money, MoneyError},
@@ -31,28 +34,62 @@ pub fn word(kind: &TransactionKind) -> String {
 pub fn waits(line: &Transaction) -> bool {
     match line.kind {
         TransactionKind::Charge => true,
-        TransactionKind::Transfer | TransactionKind::Payout | TransactionKind::PayoutFailure | TransactionKind::Fee => {
-            false
-        }
+        TransactionKind::Transfer
+        | TransactionKind::Payout
+        | TransactionKind::PayoutFailure
+        | TransactionKind::Fee
+        | TransactionKind::Refund
+        | TransactionKind::RefundFailure
+        | TransactionKind::TransferReversal
+        | TransactionKind::Dispute
+        | TransactionKind::DisputeReversal
+        | TransactionKind::Reserve => false,
         TransactionKind::Other(_) => line.available_at > line.created_at,
     }
 }
 
+/// What a line is about, as far as it is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Behind {
+    /// The order.
+    pub order: Option<OrderId>,
+    /// The provider whose debt a reversal pays.
+    pub debtor: Option<OrgId>,
+}
+
 /// The entry's kind, and the account that explains the money.
-fn explained_by(line: &Transaction) -> (EntryKind, Account) {
+fn explained_by(line: &Transaction, behind: Behind) -> (EntryKind, Account) {
     match &line.kind {
         TransactionKind::Charge => (EntryKind::ProcessorCharge, Account::ClearingPayment),
         TransactionKind::Transfer => (EntryKind::Transfer, Account::ClearingTransfer),
         TransactionKind::Payout => (EntryKind::Payout, Account::ProcessorInTransit),
         TransactionKind::PayoutFailure => (EntryKind::PayoutFailure, Account::ProcessorInTransit),
         TransactionKind::Fee => (EntryKind::ProcessorFee, Account::ProcessorFees),
+        TransactionKind::Refund => (EntryKind::ProcessorRefund, Account::ClearingRefund),
+        TransactionKind::RefundFailure => (EntryKind::RefundFailure, Account::ClearingRefund),
+        TransactionKind::Dispute => (EntryKind::DisputeWithdrawn, Account::DisputeHold),
+        TransactionKind::DisputeReversal => (EntryKind::DisputeReinstated, Account::DisputeHold),
+        TransactionKind::Reserve => (EntryKind::Reserve, Account::ProcessorReserve),
+        TransactionKind::TransferReversal => match behind.debtor {
+            Some(debtor) => (EntryKind::Reversal, Account::ProviderReceivable(debtor)),
+            None => (EntryKind::Suspense, Account::Suspense(word(&line.kind))),
+        },
         TransactionKind::Other(_) => (EntryKind::Suspense, Account::Suspense(word(&line.kind))),
     }
 }
 
+/// The account that the line's fee is booked to.
+pub fn fee_account(kind: &TransactionKind) -> Account {
+    match kind {
+        TransactionKind::Dispute | TransactionKind::DisputeReversal => Account::DisputeFees,
+        _ => Account::ProcessorFees,
+    }
+}
+
 /// The accounts the line's entries post to.
-pub fn accounts(line: &Transaction) -> [Account; 4] {
-    [Account::ProcessorPending, Account::ProcessorAvailable, Account::ProcessorFees, explained_by(line).1]
+pub fn accounts(line: &Transaction, behind: Behind) -> [Account; 4] {
+    let (fees, explanation) = (fee_account(&line.kind), explained_by(line, behind).1);
+    [Account::ProcessorPending, Account::ProcessorAvailable, fees, explanation]
 }
 
 /// The business event of the line itself.
@@ -65,15 +102,15 @@ pub fn source(id: &str) -> String {
 ///
 /// # Errors
 /// [`MoneyError::Overflow`].
-pub fn entry(line: &Transaction, order: Option<OrderId>) -> Result<Option<NewEntry>, MoneyError> {
+pub fn entry(line: &Transaction, behind: Behind) -> Result<Option<NewEntry>, MoneyError> {
     if line.amount.is_zero() && line.fee_minor == 0 {
         return Ok(None);
     }
-    let (kind, account) = explained_by(line);
+    let (kind, account) = explained_by(line, behind);
     let balance = if waits(line) { Account::ProcessorPending } else { Account::ProcessorAvailable };
-    let explanation = Line { account, amount: line.amount.checked_neg()?, order_id: order };
+    let explanation = Line { account, amount: line.amount.checked_neg()?, order_id: behind.order };
     let fee = Money::new(line.fee_minor, line.amount.currency);
-    let lines = vec![Line::debit(balance, net(line)?), Line::debit(Account::ProcessorFees, fee), explanation];
+    let lines = vec![Line::debit(balance, net(line)?), Line::debit(fee_account(&line.kind), fee), explanation];
     let memo = Some(line.source_ref.clone());
     Ok(Some(NewEntry { kind, source: source(&line.id), effective_at: line.created_at, memo, lines }))
 }
@@ -100,7 +137,8 @@ mod tests {
 
     #[test]
     fn a_charge_is_net_pending_plus_fee_against_clearing() {
-        let entry = entry(&line(TransactionKind::Charge, 10_001, 320), None).expect("fits").expect("moves money");
+        let entry =
+            entry(&line(TransactionKind::Charge, 10_001, 320), Behind::default()).expect("fits").expect("moves money");
         let lines: Vec<_> = entry.lines.iter().map(|line| (line.account.code(), line.amount.minor)).collect();
         let expected = [("processor.pending", 9_681), ("processor_fees", 320), ("clearing.payment", -10_001)];
         assert_eq!(lines, expected.map(|(code, minor)| (code.to_owned(), minor)));
@@ -109,22 +147,55 @@ mod tests {
     #[test]
     fn an_unknown_word_goes_to_a_suspense_account_it_can_carry() {
         let unknown = line(TransactionKind::Other("Reserve-Hold! ".to_owned()), -5, 0);
-        let entry = entry(&unknown, None).expect("fits").expect("moves money");
+        let entry = entry(&unknown, Behind::default()).expect("fits").expect("moves money");
         assert_eq!(entry.kind, EntryKind::Suspense);
         assert!(entry.lines.iter().any(|line| line.account.code() == "suspense.reserve_hold__"));
     }
 
     #[test]
+    fn a_reversal_pays_the_debt_it_was_asked_for_and_a_strange_one_waits_for_a_person() {
+        let came = line(TransactionKind::TransferReversal, 8_001, 0);
+        let debtor = OrgId::derived("p");
+        let known = Behind { order: Some(OrderId::derived("o")), debtor: Some(debtor) };
+        let booked = entry(&came, known).expect("fits").expect("moves money");
+        assert_eq!(booked.kind, EntryKind::Reversal);
+        let debt = booked.lines.iter().find(|line| line.account == Account::ProviderReceivable(debtor)).expect("paid");
+        assert_eq!((debt.amount.minor, debt.order_id), (-8_001, known.order));
+        assert_eq!(entry(&came, Behind::default()).expect("fits").expect("moves money").kind, EntryKind::Suspense);
+    }
+
+    #[test]
+    fn the_fee_of_a_dispute_is_no_fee_of_a_charge() {
+        let entry = entry(&line(TransactionKind::Dispute, -10_001, 1_500), Behind::default());
+        let entry = entry.expect("fits").expect("moves money");
+        let lines: Vec<_> = entry.lines.iter().map(|line| (line.account.code(), line.amount.minor)).collect();
+        let expected = [("processor.available", -11_501), ("dispute_fees", 1_500), ("dispute_hold", 10_001)];
+        assert_eq!(lines, expected.map(|(code, minor)| (code.to_owned(), minor)));
+    }
+
+    #[test]
+    fn what_is_kept_back_moves_to_the_reserve_and_back() {
+        for (minor, reserve) in [(-8_001, 8_001), (8_001, -8_001)] {
+            let entry = entry(&line(TransactionKind::Reserve, minor, 0), Behind::default());
+            let entry = entry.expect("fits").expect("moves money");
+            assert_eq!(entry.kind, EntryKind::Reserve);
+            let moved = |account| entry.lines.iter().find(|line| line.account == account).map(|line| line.amount.minor);
+            assert_eq!(moved(Account::ProcessorAvailable), Some(minor));
+            assert_eq!(moved(Account::ProcessorReserve), Some(reserve));
+        }
+    }
+
+    #[test]
     fn a_line_that_moves_nothing_has_no_entry() {
-        assert_eq!(entry(&line(TransactionKind::Charge, 0, 0), None), Ok(None));
+        assert_eq!(entry(&line(TransactionKind::Charge, 0, 0), Behind::default()), Ok(None));
     }
 
     proptest! {
         #[test]
         fn every_line_of_every_kind_balances(
-            word in "charge|transfer|payout|payout_failure|fee|[a-z]{1,40}", minor in -1_000_000_i64..1_000_000, fee in 0_i64..1_000,
+            word in "charge|transfer|payout|payout_failure|fee|refund|refund_failure|transfer_reversal|dispute|dispute_reversal|reserve|[a-z]{1,40}", minor in -1_000_000_i64..1_000_000, fee in 0_i64..1_000,
         ) {
-            if let Some(entry) = entry(&line(TransactionKind::from_word(&word), minor, fee), None).expect("fits") {
+            if let Some(entry) = entry(&line(TransactionKind::from_word(&word), minor, fee), Behind::default()).expect("fits") {
                 prop_assert!(entry.balanced().is_ok());
             }
         }

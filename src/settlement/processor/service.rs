@@ -1,22 +1,27 @@
 //! Importing the processor's lines and moving funds that have become available.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use entity::{
-    ids::{OrderId, PaymentId},
+    ids::{OrderId, PaymentId, RefundId},
     processor_transaction,
     states::EntryKind,
 };
 use time::{Duration, OffsetDateTime};
 
-use super::{model, store};
+use super::{
+    model::{self, Behind},
+    store,
+};
 use crate::{
     base::{Currency, Money},
+    db::Tx,
     error::{Error, Result},
     ledger::{self, Account, Line, NewEntry},
     ports::payments::{Transaction, TransactionKind},
-    settlement::{outside, payouts},
+    settlement::{outside, payouts, reversals},
     state::AppState,
+    trade::refunds,
 };
 
 /// Lines asked for, stored and booked in one go.
@@ -60,20 +65,27 @@ async fn import_page(app: &AppState, mut lines: Vec<Transaction>) -> Result<usiz
             line.id
         );
     }
-    let accounts: Vec<(Account, Currency)> =
-        lines.iter().flat_map(|line| model::accounts(line).map(|account| (account, line.amount.currency))).collect();
-    ledger::open_accounts(app, &distinct(accounts)).await?;
-    let orders = orders_behind(app, &lines).await?;
+    let behind = behind(app, &lines).await?;
+    let of = |line: &Transaction| behind.get(&line.id).copied().unwrap_or_default();
+    let with = |line: &Transaction| model::accounts(line, of(line)).map(|account| (account, line.amount.currency));
+    ledger::open_accounts(app, &distinct(lines.iter().flat_map(with).collect())).await?;
     let (now, processor) = (app.clock.now(), app.payments.name());
+    let pays_out_by_itself = app.payments.features().automatic_payouts;
     app.db
         .write("settlement.import_transactions", move |tx| {
-            let (lines, orders) = (lines.clone(), orders.clone());
+            let (lines, behind) = (lines.clone(), behind.clone());
             async move {
+                lock_what_is_owed(&tx, &lines).await?;
                 let mine = store::claim(&tx, processor, &lines, now).await?;
                 let mut entries = Vec::with_capacity(mine.len());
                 for line in lines.iter().filter(|line| mine.contains(&line.id)) {
-                    entries.extend(model::entry(line, orders.get(&line.id).copied())?);
+                    entries.extend(model::entry(line, behind.get(&line.id).copied().unwrap_or_default())?);
                     payouts::settle_line(&tx, line, now).await?;
+                    if pays_out_by_itself {
+                        payouts::note_line(&tx, processor, line, now).await?;
+                    }
+                    reversals::settle_line(&tx, line, now).await?;
+                    refunds::settle_line(&tx, line, now).await?;
                 }
                 ledger::post(&tx, entries, now).await?;
                 Ok((mine.len(), tx))
@@ -88,16 +100,57 @@ fn distinct(mut accounts: Vec<(Account, Currency)>) -> Vec<(Account, Currency)> 
     accounts
 }
 
-/// The order behind each charge line, by the line's id.
+/// Takes the currency locks first that settling these lines takes later, so that two transactions with
+/// the same orders can't wait for each other.
+async fn lock_what_is_owed(tx: &Tx, lines: &[Transaction]) -> Result<()> {
+    let moves_shares =
+        |line: &&Transaction| matches!(line.kind, TransactionKind::RefundFailure | TransactionKind::TransferReversal);
+    let currencies: BTreeSet<Currency> = lines.iter().filter(moves_shares).map(|line| line.amount.currency).collect();
+    for currency in currencies {
+        ledger::lock_currency(tx, currency).await?;
+    }
+    Ok(())
+}
+
+/// What is behind each line, by the line's id: the order of a charge, refund, reversal or dispute.
+async fn behind(app: &AppState, lines: &[Transaction]) -> Result<HashMap<String, Behind>> {
+    let mut all: HashMap<String, Behind> = HashMap::new();
+    for (id, order) in orders_behind(app, lines).await? {
+        all.insert(id, Behind { order: Some(order), debtor: None });
+    }
+    for (id, found) in reversals::behind(app, lines).await? {
+        all.insert(id, Behind { order: Some(found.order), debtor: Some(found.organization) });
+    }
+    Ok(all)
+}
+
+/// The order behind each line of a charge, refund or dispute, by the line's id.
 async fn orders_behind(app: &AppState, lines: &[Transaction]) -> Result<HashMap<String, OrderId>> {
-    let charges: Vec<(&str, PaymentId)> = lines
+    let conn = app.db.read();
+    let references = || lines.iter().filter_map(|line| line.our_ref.as_deref());
+    let payments: Vec<PaymentId> = references().filter_map(|text| text.parse().ok()).collect();
+    let refunds: Vec<RefundId> = references().filter_map(|text| text.parse().ok()).collect();
+    let disputes: Vec<String> = lines
         .iter()
-        .filter(|line| line.kind == TransactionKind::Charge)
-        .filter_map(|line| Some((line.id.as_str(), line.our_ref.as_deref()?.parse().ok()?)))
+        .filter(|line| matches!(line.kind, TransactionKind::Dispute | TransactionKind::DisputeReversal))
+        .map(|line| line.source_ref.clone())
         .collect();
-    let payments: Vec<PaymentId> = charges.iter().map(|(_, payment)| *payment).collect();
-    let orders = store::orders_of(app.db.read(), &payments).await?;
-    Ok(charges.into_iter().filter_map(|(id, payment)| Some((id.to_owned(), *orders.get(&payment)?))).collect())
+    let of_payments = store::orders_of(conn, &payments).await?;
+    let of_refunds = store::orders_of_refunds(conn, &refunds).await?;
+    let of_disputes = store::orders_of_disputes(conn, app.payments.name(), &disputes).await?;
+    let order = |line: &Transaction| {
+        let our_ref = line.our_ref.as_deref().unwrap_or_default();
+        match line.kind {
+            TransactionKind::Charge => of_payments.get(&our_ref.parse().ok()?).copied(),
+            TransactionKind::Refund | TransactionKind::RefundFailure => of_refunds.get(&our_ref.parse().ok()?).copied(),
+            TransactionKind::Dispute | TransactionKind::DisputeReversal => {
+                let by_payment = our_ref.parse().ok().and_then(|id| of_payments.get(&id));
+                by_payment.or_else(|| of_disputes.get(&line.source_ref)).copied()
+            }
+            _ => None,
+        }
+    };
+    Ok(lines.iter().filter_map(|line| Some((line.id.clone(), order(line)?))).collect())
 }
 
 /// Moves the net of lines that can be spent by now from pending to available; returns how many lines.

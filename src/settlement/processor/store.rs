@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use entity::{
-    Timestamp,
-    ids::{OrderId, PaymentId},
-    payment, processor_transaction,
+    Timestamp, dispute,
+    ids::{OrderId, PaymentId, RefundId},
+    payment, processor_transaction, refund,
 };
 use sea_orm::{
     ActiveValue::Set,
@@ -56,6 +56,40 @@ pub async fn orders_of(conn: &impl ConnectionTrait, payments: &[PaymentId]) -> R
         .columns([payment::Column::Id, payment::Column::OrderId])
         .filter(payment::Column::Id.is_in(payments.iter().copied()))
         .into_tuple::<(PaymentId, OrderId)>()
+        .all(conn)
+        .await?
+        .into_iter()
+        .collect())
+}
+
+/// The orders these refunds are of.
+pub async fn orders_of_refunds(
+    conn: &impl ConnectionTrait,
+    refunds: &[RefundId],
+) -> Result<HashMap<RefundId, OrderId>> {
+    Ok(refund::Entity::find()
+        .select_only()
+        .columns([refund::Column::Id, refund::Column::OrderId])
+        .filter(refund::Column::Id.is_in(refunds.iter().copied()))
+        .into_tuple::<(RefundId, OrderId)>()
+        .all(conn)
+        .await?
+        .into_iter()
+        .collect())
+}
+
+/// The orders these disputes are about, by the processor's names for them.
+pub async fn orders_of_disputes(
+    conn: &impl ConnectionTrait,
+    processor: &str,
+    references: &[String],
+) -> Result<HashMap<String, OrderId>> {
+    Ok(dispute::Entity::find()
+        .select_only()
+        .columns([dispute::Column::ProcessorRef, dispute::Column::OrderId])
+        .filter(dispute::Column::Processor.eq(processor))
+        .filter(dispute::Column::ProcessorRef.is_in(references))
+        .into_tuple::<(String, OrderId)>()
         .all(conn)
         .await?
         .into_iter()

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use entity::{
     Timestamp,
     ids::OrderId,
-    order, payout, processor_transaction,
-    states::{PayoutRecipient, PayoutState},
+    order, payout, processor_transaction, refund,
+    states::{PayoutRecipient, PayoutState, RefundState},
 };
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _, sea_query::Expr};
 
@@ -38,6 +38,8 @@ struct Moment {
     to_move: BTreeMap<Currency, i64>,
     /// Provider payouts that are decided and not paid.
     to_leave: BTreeMap<Currency, i64>,
+    /// Refunds that are decided and whose line is not booked.
+    to_refund: BTreeMap<Currency, i64>,
 }
 
 /// The books, the processor's balances and its list of lines, none of which moved while they were read.
@@ -83,7 +85,17 @@ async fn moment(app: &AppState, findings: &Findings) -> Result<Moment> {
         .into_tuple::<(String, i64)>()
         .all(app.db.read())
         .await?;
+    let to_refund = refund::Entity::find()
+        .select_only()
+        .column(refund::Column::Currency)
+        .expr(Expr::cust("CAST(SUM(amount_minor) AS BIGINT)"))
+        .filter(refund::Column::State.is_in([RefundState::Approved, RefundState::Submitted]))
+        .group_by(refund::Column::Currency)
+        .into_tuple::<(String, i64)>()
+        .all(app.db.read())
+        .await?;
     Ok(Moment {
+        to_refund: by_currency(to_refund)?,
         ledger: ledger::balances(app.db.read(), None).await?,
         processor: app.payments.balances().await.map_err(outside)?,
         to_move: by_currency(to_move)?,
@@ -104,6 +116,7 @@ pub async fn check(app: &AppState, snapshot: Snapshot, findings: &mut Findings) 
         check_processor(currency, &moment, &told, findings)?;
         check_clearing_payment(app, currency, &moment, findings).await?;
         check_clearing_transfer(currency, &moment, findings)?;
+        check_clearing_refund(currency, &moment, findings)?;
     }
     for row in moment.ledger.iter().filter(|row| row.code.starts_with("suspense.") && !row.balance.is_zero()) {
         let sentence = format!("{} holds {} of lines of an unknown kind.", row.code, row.balance);
@@ -209,6 +222,20 @@ fn check_clearing_transfer(currency: Currency, moment: &Moment, findings: &mut F
     let rest = Money::new(fitting(rest)?, currency);
     if !rest.is_zero() {
         let sentence = format!("{account} holds {rest} that no payout in flight explains.");
+        findings.differ(DifferenceClass::ClearingNotZero, About::account(&account.code()), rest, sentence);
+    }
+    Ok(())
+}
+
+/// What waits in clearing is what was refunded and has not left, less what left for nothing.
+fn check_clearing_refund(currency: Currency, moment: &Moment, findings: &mut Findings) -> Result<()> {
+    let account = Account::ClearingRefund;
+    let to_refund = i128::from(moment.to_refund.get(&currency).copied().unwrap_or(0));
+    let stray = findings.stray_refunds.get(&currency).copied().unwrap_or(0);
+    let rest = i128::from(in_books(moment, &account, currency)) + to_refund - stray;
+    let rest = Money::new(fitting(rest)?, currency);
+    if !rest.is_zero() {
+        let sentence = format!("{account} holds {rest} that no refund in flight explains.");
         findings.differ(DifferenceClass::ClearingNotZero, About::account(&account.code()), rest, sentence);
     }
     Ok(())

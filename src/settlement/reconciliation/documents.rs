@@ -13,6 +13,7 @@ use sea_orm::{
 };
 
 use super::{
+    after_sale,
     model::{About, DifferenceClass, Findings},
     service::{PAGE_ROWS, Period},
 };
@@ -44,7 +45,8 @@ async fn check_payments(conn: &impl ConnectionTrait, period: Period, findings: &
         let page = query.all(conn).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.id);
-        for row in page {
+        let given_back = after_sale::given_back(conn, page.iter().map(|row| row.order_id)).await?;
+        for row in page.into_iter().filter(|row| !given_back.contains(&row.id)) {
             let about = About { payment_id: Some(row.id), ..About::order(row.order_id) };
             let paid = Money::new(row.amount_minor, currency(&row.currency)?);
             let sentence = "The payment succeeded, and its order was not completed.";

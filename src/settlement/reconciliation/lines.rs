@@ -12,6 +12,7 @@ use sea_orm::{
 };
 
 use super::{
+    after_sale,
     model::{About, DifferenceClass, Findings, TimingClass},
     service::{PAGE_ROWS, Period},
 };
@@ -109,9 +110,11 @@ pub fn tell(told: Told, findings: &mut Findings) {
 
 /// What lines can be for.
 struct Around {
-    /// The order of a payment, and whether it was completed.
+    /// The order of a payment, and whether it was completed or the payment went back.
     payments: HashMap<PaymentId, (OrderId, bool)>,
     payouts: HashMap<PayoutId, payout::Model>,
+    /// Payouts that the processor made by itself, by its reference.
+    automatic: HashMap<String, payout::Model>,
 }
 
 /// Checks what every imported line of the period is for, and that it is in the books.
@@ -167,10 +170,24 @@ async fn load(conn: &impl ConnectionTrait, page: &[processor_transaction::Model]
         .into_iter()
         .collect();
     let completed = |order: &OrderId| states.get(order) == Some(&OrderState::Completed);
+    let given_back = after_sale::given_back(conn, orders.values().copied()).await?;
     let payouts = payout::Entity::find().filter(payout::Column::Id.is_in(payouts)).all(conn).await?;
+    let sources = page.iter().filter(|row| row.kind == TransactionKind::Payout.as_str()).map(|row| &row.source_ref);
+    let automatic = payout::Entity::find()
+        .filter(payout::Column::ProcessorRef.is_in(sources))
+        .filter(payout::Column::IsItemised.is_not_null())
+        .all(conn)
+        .await?;
     Ok(Around {
-        payments: orders.iter().map(|(payment, order)| (*payment, (*order, completed(order)))).collect(),
+        payments: orders
+            .iter()
+            .map(|(payment, order)| {
+                let explained = completed(order) || given_back.contains(payment);
+                (*payment, (*order, explained))
+            })
+            .collect(),
         payouts: payouts.into_iter().map(|row| (row.id, row)).collect(),
+        automatic: automatic.into_iter().filter_map(|row| Some((row.processor_ref.clone()?, row))).collect(),
     })
 }
 
@@ -185,7 +202,15 @@ fn check_line(row: &processor_transaction::Model, around: &Around, findings: &mu
         }
         TransactionKind::Transfer => check_outflow(row, amount, PayoutRecipient::Provider, around, findings),
         TransactionKind::Payout => check_outflow(row, amount, PayoutRecipient::Operator, around, findings),
-        TransactionKind::PayoutFailure | TransactionKind::Fee | TransactionKind::Other(_) => Ok(()),
+        TransactionKind::PayoutFailure
+        | TransactionKind::Fee
+        | TransactionKind::Refund
+        | TransactionKind::RefundFailure
+        | TransactionKind::TransferReversal
+        | TransactionKind::Dispute
+        | TransactionKind::DisputeReversal
+        | TransactionKind::Reserve
+        | TransactionKind::Other(_) => Ok(()),
     }
 }
 
@@ -221,8 +246,9 @@ fn check_outflow(
     let totals = findings.totals(amount.currency);
     totals.transfers_minor = totals.transfers_minor.saturating_add(sent.minor);
     let id: Option<PayoutId> = row.our_ref.as_deref().and_then(|text| text.parse().ok());
-    let payout = id.and_then(|id| around.payouts.get(&id)).filter(|payout| payout.recipient == recipient);
-    let about = About { payout_id: id, ..About::transaction(&row.id) };
+    let of_ours = id.and_then(|id| around.payouts.get(&id));
+    let payout = of_ours.or_else(|| around.automatic.get(&row.source_ref)).filter(|row| row.recipient == recipient);
+    let about = About { payout_id: payout.map(|row| row.id).or(id), ..About::transaction(&row.id) };
     let Some(payout) = payout else {
         if recipient == PayoutRecipient::Provider {
             *findings.stray_transfers.entry(amount.currency).or_default() += i128::from(sent.minor);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use entity::ids::{GrantId, OrderId, PaymentId, PayoutId};
+use entity::ids::{DisputeId, GrantId, OrderId, PaymentId, PayoutId, RefundId};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
@@ -53,6 +53,24 @@ pub enum DifferenceClass {
     PaymentWithoutGrant,
     /// A line of unknown kind waits for a person.
     SuspenseNotZero,
+    /// A refund that was handed over and never left.
+    RefundWithoutLine,
+    /// A refund that nobody decided.
+    LineWithoutRefund,
+    /// Another amount left than was refunded.
+    RefundAmountDiffers,
+    /// One refund left more than once.
+    DuplicateRefund,
+    /// A share that the processor took back, and that never came.
+    ReversalWithoutLine,
+    /// A share that came back, and that nobody asked for in this amount.
+    LineWithoutReversal,
+    /// A dispute that no line took money for.
+    DisputeWithoutLine,
+    /// A line of a dispute that nobody told of.
+    LineWithoutDispute,
+    /// A won dispute whose money did not come back, or one that was not won and whose money did.
+    DisputeNotReinstated,
 }
 
 /// What is merely late.
@@ -69,6 +87,12 @@ pub enum TimingClass {
     FundsToMove,
     /// A payout that is decided and has not left.
     PayoutToLeave,
+    /// A refund that is decided and has not left.
+    RefundToLeave,
+    /// A share that is being taken back.
+    ReversalToCome,
+    /// A dispute whose line, or whose event, is still to come.
+    DisputeToSettle,
 }
 
 /// What a finding is about.
@@ -86,6 +110,12 @@ pub struct About {
     /// The payout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payout_id: Option<PayoutId>,
+    /// The refund.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund_id: Option<RefundId>,
+    /// The dispute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispute_id: Option<DisputeId>,
     /// The processor's line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction_id: Option<String>,
@@ -221,6 +251,8 @@ pub struct Findings {
     pub stray_charges: BTreeMap<Currency, i128>,
     /// As above, for transfers.
     pub stray_transfers: BTreeMap<Currency, i128>,
+    /// As above, for refunds: what left for none of ours.
+    pub stray_refunds: BTreeMap<Currency, i128>,
 }
 
 impl Findings {
@@ -233,6 +265,7 @@ impl Findings {
             told_orders: HashSet::new(),
             stray_charges: BTreeMap::new(),
             stray_transfers: BTreeMap::new(),
+            stray_refunds: BTreeMap::new(),
         }
     }
 

@@ -13,6 +13,7 @@ use sea_orm::{
 };
 
 use super::{
+    after_sale,
     model::{About, DifferenceClass, Findings, TimingClass},
     service::{PAGE_ROWS, Period},
 };
@@ -74,13 +75,16 @@ async fn load(conn: &impl ConnectionTrait, ids: &[OrderId]) -> Result<HashMap<Or
     let mut around: HashMap<OrderId, Around> = HashMap::new();
     let payments = payment::Entity::find().filter(payment::Column::OrderId.is_in(of())).all(conn).await?;
     let orders: HashMap<PaymentId, OrderId> = payments.iter().map(|row| (row.id, row.order_id)).collect();
-    for charge in charges_of(conn, payments.iter().map(|row| row.id)).await? {
+    let given_back = after_sale::given_back(conn, of()).await?;
+    let charged = payments.iter().map(|row| row.id).filter(|id| !given_back.contains(id));
+    for charge in charges_of(conn, charged).await? {
         let payment: Option<PaymentId> = charge.our_ref.as_deref().and_then(|text| text.parse().ok());
         if let Some(order) = payment.and_then(|payment| orders.get(&payment)) {
             around.entry(*order).or_default().charges.push(charge);
         }
     }
-    for row in payments.into_iter().filter(|row| row.state == PaymentState::Succeeded) {
+    let kept = |row: &payment::Model| row.state == PaymentState::Succeeded && !given_back.contains(&row.id);
+    for row in payments.into_iter().filter(kept) {
         around.entry(row.order_id).or_default().paid.push(row);
     }
     let lines = order_line::Entity::find()

@@ -8,7 +8,8 @@ use entity::{
     states::{PayoutRecipient, PayoutState},
 };
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::Expr,
+    ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    sea_query::Expr,
 };
 
 use super::{
@@ -18,6 +19,7 @@ use super::{
 use crate::{
     base::Money,
     error::Result,
+    ports::payments::TransactionKind,
     settlement::{currency, outside},
     state::AppState,
 };
@@ -43,6 +45,10 @@ pub async fn check(app: &AppState, period: Period, findings: &mut Findings) -> R
         let (left, items) = (left_for(app, &ids).await?, item_sums(app, &ids).await?);
         for row in &page {
             check_items(row, items.get(&row.id).copied().unwrap_or(0), findings)?;
+            if row.is_itemised.is_some() {
+                check_automatic(app, row, findings).await?;
+                continue;
+            }
             check_lines(app, row, left.get(&row.id).copied().unwrap_or(0), findings).await?;
         }
     }
@@ -92,6 +98,21 @@ fn check_items(row: &payout::Model, items_minor: i64, findings: &mut Findings) -
         let sentence = format!("The payout is of {decided}, and its orders sum to {carried}.");
         let off = decided.checked_sub(carried)?;
         findings.differ(DifferenceClass::PayoutAmountDiffers, About::payout(row.id), off, sentence);
+    }
+    Ok(())
+}
+
+/// A payout that the processor made by itself exists because of its line, which must still be there.
+async fn check_automatic(app: &AppState, row: &payout::Model, findings: &mut Findings) -> Result<()> {
+    let lines = processor_transaction::Entity::find()
+        .filter(processor_transaction::Column::SourceRef.eq(row.processor_ref.as_deref().unwrap_or_default()))
+        .filter(processor_transaction::Column::Kind.eq(TransactionKind::Payout.as_str()))
+        .count(app.db.read())
+        .await?;
+    let sent = Money::new(row.amount_minor, currency(&row.currency)?);
+    if lines == 0 {
+        let sentence = format!("The processor's payout of {sent} has no line.");
+        findings.differ(DifferenceClass::PayoutWithoutTransfer, About::payout(row.id), sent, sentence);
     }
     Ok(())
 }

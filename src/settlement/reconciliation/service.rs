@@ -5,7 +5,7 @@ use serde_json::json;
 use time::Duration;
 
 use super::{
-    balances, documents, lines,
+    after_sale, balances, documents, lines,
     model::{Findings, Report},
     orders, payouts, store,
 };
@@ -57,6 +57,7 @@ pub async fn reconcile(app: &AppState, period: Period) -> Result<Report> {
     documents::check(app.db.read(), period, &mut findings).await?;
     lines::check(app.db.read(), period, &mut findings).await?;
     payouts::check(app, period, &mut findings).await?;
+    after_sale::check(app.db.read(), period, &mut findings).await?;
     balances::check(app, snapshot, &mut findings).await?;
     Ok(findings.finish())
 }

@@ -14,7 +14,7 @@ use crate::{
     state::AppState,
 };
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 16] = [
     "currency",
     "at",
     "kind",
@@ -25,8 +25,12 @@ const COLUMNS: [&str; 12] = [
     "own_share",
     "pending_change",
     "payable_change",
+    "held_change",
+    "debt_change",
     "pending_balance",
     "payable_balance",
+    "held_balance",
+    "debt_balance",
 ];
 
 /// A statement being written.
@@ -79,8 +83,9 @@ fn instant(at: Timestamp) -> Result<String> {
 }
 
 fn balance(currency: Currency, at: Timestamp, kind: &str, owed: Owed) -> Result<String> {
-    let (pending, payable) = (major(currency, owed.pending_minor), major(currency, owed.payable_minor));
-    Ok(format!("{currency},{},{kind},,,,,,,,{pending},{payable}\r\n", instant(at)?))
+    let parts = [owed.pending_minor, owed.payable_minor, owed.held_minor, owed.debt_minor];
+    let parts = parts.map(|minor| major(currency, minor)).join(",");
+    Ok(format!("{currency},{},{kind},,,,,,,,,,{parts}\r\n", instant(at)?))
 }
 
 /// One line; no field of it can hold a comma or a quote, so none is quoted.
@@ -97,8 +102,12 @@ fn written(currency: Currency, line: &StatementLine, owed: Owed) -> Result<Strin
         part(line.provider_minor),
         major(currency, line.change.pending_minor),
         major(currency, line.change.payable_minor),
+        major(currency, line.change.held_minor),
+        major(currency, line.change.debt_minor),
         major(currency, owed.pending_minor),
         major(currency, owed.payable_minor),
+        major(currency, owed.held_minor),
+        major(currency, owed.debt_minor),
     ];
     Ok(fields.join(",") + "\r\n")
 }

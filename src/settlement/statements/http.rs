@@ -13,13 +13,16 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{
     csv::Writing,
+    letter,
     model::{BalanceView, StatementView},
     service::{self, Wanted},
 };
 use crate::{
     auth::actor::{Acting, CanFinance},
+    base::Currency,
     error::{Error, Result},
     http::{Json, Query},
+    settlement::documents::{attachment, requested_language},
     state::AppState,
 };
 
@@ -63,6 +66,8 @@ pub enum StatementFormat {
     Json,
     /// A table with running balances, streamed, of any length.
     Csv,
+    /// A letter in one currency, at most 5 000 lines.
+    Pdf,
 }
 
 /// Which statement.
@@ -81,6 +86,12 @@ pub struct StatementQuery {
     /// How it is written.
     #[serde(default)]
     pub format: StatementFormat,
+    /// The currency of a PDF; the only one without it.
+    #[param(value_type = Option<String>, example = "EUR")]
+    pub currency: Option<Currency>,
+    /// The language of a PDF: `en`, `da`, `ja` or `zh-Hant`.
+    #[param(example = "en")]
+    pub lang: Option<String>,
 }
 
 /// Shows how what is owed came about over a period: sales, ends of holds, payouts, by time of booking.
@@ -88,6 +99,7 @@ pub struct StatementQuery {
     get, path = "/settlement/statements", tag = "settlement", params(StatementQuery), security(("bearer" = [])),
     responses((status = 200, description = "The statement", content(
         (StatementView = "application/json"),
+        (Vec<u8> = "application/pdf"),
         (String = "text/csv", example = "currency,at,kind\r\nEUR,2026-11-01T00:00:00Z,opening\r\n")
     )))
 )]
@@ -107,6 +119,11 @@ pub async fn get_statement(
     let wanted = Wanted::new(organization, from, until)?;
     if query.format == StatementFormat::Json {
         return Ok(Json(service::statement(&app, wanted).await?).into_response());
+    }
+    if query.format == StatementFormat::Pdf {
+        let language = requested_language(query.lang.as_deref(), "en")?;
+        let bytes = letter::as_pdf(&app, wanted, query.currency, language).await?;
+        return Ok(attachment(bytes, "application/pdf", "statement.pdf"));
     }
     let pieces = futures::stream::try_unfold((app, Writing::new(wanted)), |(app, mut writing)| async move {
         let piece = writing.next(&app).await?;

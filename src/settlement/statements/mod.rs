@@ -5,6 +5,7 @@
 
 mod csv;
 mod http;
+mod letter;
 mod model;
 mod service;
 mod store;

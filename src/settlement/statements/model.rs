@@ -15,7 +15,8 @@ use crate::{
 /// What an organisation is owed, in one currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
-    "currency": "EUR", "pending_minor": 4000, "payable_minor": 8001, "in_payout_minor": 0, "paid_out_minor": 12000
+    "currency": "EUR", "pending_minor": 4000, "payable_minor": 8001, "held_minor": 0, "debt_minor": 0, "in_payout_minor": 0,
+    "paid_out_minor": 12000
 }))]
 pub struct BalanceView {
     /// The currency.
@@ -24,6 +25,10 @@ pub struct BalanceView {
     pub pending_minor: i64,
     /// Shares that are due and not in a payout.
     pub payable_minor: i64,
+    /// Shares that are held while a dispute runs.
+    pub held_minor: i64,
+    /// What the organisation owes: shares that were paid out and had to be given back.
+    pub debt_minor: i64,
     /// Payouts that are decided and not paid.
     pub in_payout_minor: i64,
     /// Payouts that were paid.
@@ -32,12 +37,16 @@ pub struct BalanceView {
 
 /// What is owed at an instant, in minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, utoipa::ToSchema)]
-#[schema(example = json!({"pending_minor": 4000, "payable_minor": 8001}))]
+#[schema(example = json!({"pending_minor": 4000, "payable_minor": 8001, "held_minor": 0, "debt_minor": 0}))]
 pub struct Owed {
     /// Shares whose hold runs.
     pub pending_minor: i64,
     /// Shares that are due.
     pub payable_minor: i64,
+    /// Shares that are held while a dispute runs.
+    pub held_minor: i64,
+    /// What the provider owes: shares that were paid out and had to be given back.
+    pub debt_minor: i64,
 }
 
 impl Owed {
@@ -50,6 +59,8 @@ impl Owed {
         Ok(Self {
             pending_minor: add(self.pending_minor, change.pending_minor)?,
             payable_minor: add(self.payable_minor, change.payable_minor)?,
+            held_minor: add(self.held_minor, change.held_minor)?,
+            debt_minor: add(self.debt_minor, change.debt_minor)?,
         })
     }
 }
@@ -60,7 +71,8 @@ pub struct StatementLine {
     /// When it was booked.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// `sale`, `hold_end`, or `transfer` for a payout.
+    /// `sale`, `hold_end`, `transfer` for a payout; `refund`, `dispute_hold`, `reversal`, `netting` and others
+    /// for what happened after the sale.
     pub kind: EntryKind,
     /// The order it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,16 +119,16 @@ pub struct CurrencyStatement {
 #[schema(example = json!({
     "organization_id": "org_019352f0a1b27c3d8e4f5061728394a5", "from": "2026-11-01T00:00:00Z",
     "until": "2026-12-01T00:00:00Z", "currencies": [{
-        "currency": "EUR", "opening": {"pending_minor": 0, "payable_minor": 0},
+        "currency": "EUR", "opening": {"pending_minor": 0, "payable_minor": 0, "held_minor": 0, "debt_minor": 0},
         "lines": [
             {"at": "2026-11-02T09:00:00Z", "kind": "sale", "order_id": "ord_019352f0a1b27c3d8e4f5061728394a5",
              "gross_minor": 10001, "operator_minor": 2000, "provider_minor": 8001,
-             "change": {"pending_minor": 8001, "payable_minor": 0}},
+             "change": {"pending_minor": 8001, "payable_minor": 0, "held_minor": 0, "debt_minor": 0}},
             {"at": "2026-11-09T09:00:00Z", "kind": "hold_end", "order_id": "ord_019352f0a1b27c3d8e4f5061728394a5",
-             "change": {"pending_minor": -8001, "payable_minor": 8001}}
+             "change": {"pending_minor": -8001, "payable_minor": 8001, "held_minor": 0, "debt_minor": 0}}
         ],
         "gross_minor": 10001, "operator_minor": 2000, "provider_minor": 8001, "payouts_minor": 0,
-        "closing": {"pending_minor": 0, "payable_minor": 8001}
+        "closing": {"pending_minor": 0, "payable_minor": 8001, "held_minor": 0, "debt_minor": 0}
     }]
 }))]
 pub struct StatementView {

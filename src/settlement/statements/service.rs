@@ -54,8 +54,15 @@ impl Wanted {
 /// What an organisation is owed and was paid, by currency.
 pub async fn balances(app: &AppState, org: OrgId) -> Result<Vec<BalanceView>> {
     let mut of: BTreeMap<Currency, BalanceView> = BTreeMap::new();
-    let empty =
-        |currency| BalanceView { currency, pending_minor: 0, payable_minor: 0, in_payout_minor: 0, paid_out_minor: 0 };
+    let empty = |currency| BalanceView {
+        currency,
+        pending_minor: 0,
+        payable_minor: 0,
+        held_minor: 0,
+        debt_minor: 0,
+        in_payout_minor: 0,
+        paid_out_minor: 0,
+    };
     for row in ledger::balances(app.db.read(), Some(org)).await? {
         let view = of.entry(row.balance.currency).or_insert_with(|| empty(row.balance.currency));
         let owed = row.balance.checked_neg()?.minor;
@@ -63,6 +70,10 @@ pub async fn balances(app: &AppState, org: OrgId) -> Result<Vec<BalanceView>> {
             view.pending_minor = owed;
         } else if row.code == Account::ProviderPayable(org).code() {
             view.payable_minor = owed;
+        } else if row.code == Account::ProviderDisputeHeld(org).code() {
+            view.held_minor = owed;
+        } else if row.code == Account::ProviderReceivable(org).code() {
+            view.debt_minor = row.balance.minor;
         }
     }
     for (code, state, minor) in store::payout_sums(app.db.read(), org).await? {
@@ -76,16 +87,23 @@ pub async fn balances(app: &AppState, org: OrgId) -> Result<Vec<BalanceView>> {
 
 /// What is owed in a currency just before an entry.
 pub async fn owed_before(app: &AppState, org: OrgId, currency: Currency, before: EntryId) -> Result<Owed> {
-    let [pending, payable] = accounts(org).map(|account| account.id(currency));
+    let [pending, payable, held, debt] = accounts(org).map(|account| account.id(currency));
     let owed = |sum: i64| sum.checked_neg().ok_or(MoneyError::Overflow);
     Ok(Owed {
         pending_minor: owed(store::sum_before(app.db.read(), pending, before).await?)?,
         payable_minor: owed(store::sum_before(app.db.read(), payable, before).await?)?,
+        held_minor: owed(store::sum_before(app.db.read(), held, before).await?)?,
+        debt_minor: store::sum_before(app.db.read(), debt, before).await?,
     })
 }
 
-fn accounts(org: OrgId) -> [Account; 2] {
-    [Account::ProviderPending(org), Account::ProviderPayable(org)]
+fn accounts(org: OrgId) -> [Account; 4] {
+    [
+        Account::ProviderPending(org),
+        Account::ProviderPayable(org),
+        Account::ProviderDisputeHeld(org),
+        Account::ProviderReceivable(org),
+    ]
 }
 
 /// The currencies an organisation was ever owed anything in.
@@ -135,13 +153,18 @@ pub async fn lines(app: &AppState, wanted: Wanted, currency: Currency, from: Ent
     Ok(LinePage { lines, next })
 }
 
-/// What an entry changed; credits raise what is owed.
-fn change(entry: &[Movement], [pending, payable]: [entity::ids::LedgerAccountId; 2]) -> Result<Owed, MoneyError> {
+/// What an entry changed; credits raise what is owed, debits what the provider owes.
+fn change(
+    entry: &[Movement],
+    [pending, payable, held, debt]: [entity::ids::LedgerAccountId; 4],
+) -> Result<Owed, MoneyError> {
     entry.iter().try_fold(Owed::default(), |sum, row| {
         let owed = row.amount_minor.checked_neg().ok_or(MoneyError::Overflow)?;
         sum.plus(Owed {
             pending_minor: if row.account_id == pending { owed } else { 0 },
             payable_minor: if row.account_id == payable { owed } else { 0 },
+            held_minor: if row.account_id == held { owed } else { 0 },
+            debt_minor: if row.account_id == debt { row.amount_minor } else { 0 },
         })
     })
 }

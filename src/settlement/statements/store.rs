@@ -67,10 +67,10 @@ pub struct Movement {
     pub posted_at: Timestamp,
 }
 
-/// What entries did to two accounts, in order, from `from` (included) to `until` (excluded).
+/// What entries did to these accounts, in order, from `from` (included) to `until` (excluded).
 pub async fn movements(
     conn: &impl ConnectionTrait,
-    accounts: [LedgerAccountId; 2],
+    accounts: [LedgerAccountId; 4],
     from: EntryId,
     until: EntryId,
     limit: u64,
@@ -105,7 +105,8 @@ pub async fn movements(
         .await?)
 }
 
-/// Price, operator's part and provider's part of what a provider sold in these orders.
+/// Sum, operator's part and provider's part of what a provider sold in these orders. Tax that the provider owes is in
+/// its part, tax that the operator owes in none.
 pub async fn shares(
     conn: &impl ConnectionTrait,
     org: OrgId,
@@ -119,7 +120,8 @@ pub async fn shares(
     let mut of: HashMap<OrderId, (i64, i64, i64)> = HashMap::new();
     for row in rows {
         let sum = of.entry(row.order_id).or_default();
-        *sum = (sum.0 + row.price_minor, sum.1 + row.operator_minor, sum.2 + row.provider_minor);
+        *sum =
+            (sum.0 + row.operator_minor + row.provider_minor, sum.1 + row.operator_minor, sum.2 + row.provider_minor);
     }
     Ok(of)
 }

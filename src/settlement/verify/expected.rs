@@ -19,6 +19,9 @@ pub struct Expected(BTreeMap<(String, Currency), i128>);
 impl Expected {
     /// Adds a debit.
     pub fn debit(&mut self, account: &Account, amount: Money) {
+        if amount.is_zero() {
+            return;
+        }
         *self.0.entry((account.code(), amount.currency)).or_default() += i128::from(amount.minor);
     }
 
@@ -37,6 +40,8 @@ impl Expected {
             report.equal(&what, expected, found);
             let owed = row.class == AccountClass::Liability && found > 0;
             report.require(!owed, || format!("{} owes us {}: a share was paid out twice", row.code, row.balance));
+            let overpaid = row.code.ends_with(".receivable") && found < 0;
+            report.require(!overpaid, || format!("{} is {}: a debt was paid twice", row.code, row.balance));
         }
         for ((code, currency), sum) in self.0 {
             report.equal(&format!("the balance of {code} in {currency} (minor units)"), sum, 0);

@@ -7,16 +7,23 @@
 //! Rows are read page by page without a common snapshot: under load a difference can be a change that
 //! happened in between, so a finding counts when it stays.
 
+mod bank;
+mod coupons;
 mod documents;
 mod expected;
+mod fee_shares;
+mod invoices;
 mod orders;
 mod payouts;
+mod shares;
+mod subscriptions;
 
 use std::fmt::Display;
 
 use crate::{
     error::Result,
     ledger::{self, verify::Report},
+    settlement::proof,
     state::AppState,
 };
 use expected::Expected;
@@ -41,10 +48,26 @@ pub struct VerifyReport {
     pub grants: u64,
     /// Lines of the processor compared with their entry.
     pub processor_lines: u64,
+    /// Parts of the processor's fees that providers bear, compared with its lines.
+    pub fee_shares: u64,
     /// Payouts compared with their items and their entry.
     pub payouts: u64,
+    /// Invoices, credit notes and the like, read again.
+    pub documents: u64,
+    /// Leaves of the public tree hashed again.
+    pub proof_leaves: u64,
+    /// Signed heads compared with the tree.
+    pub proof_heads: u64,
+    /// Bank lines compared with their parts and their entry.
+    pub bank_lines: u64,
     /// Licence documents hashed again.
     pub licence_documents: u64,
+    /// Subscriptions whose periods were followed.
+    pub subscriptions: u64,
+    /// Meters whose records were summed.
+    pub meters: u64,
+    /// Units delivered beyond what was paid ahead: what several processes were sending at the same moment.
+    pub overshoot_units: i64,
     /// Ledger accounts whose balance was derived again from the documents.
     pub accounts: u64,
     /// What is wrong outside of the ledger's own promises, as sentences with the ids in them.
@@ -69,7 +92,7 @@ impl VerifyReport {
         self.ledger.more + self.more
     }
 
-    fn require(&mut self, good: bool, text: impl FnOnce() -> String) {
+    pub(in crate::settlement) fn require(&mut self, good: bool, text: impl FnOnce() -> String) {
         if good {
             return;
         }
@@ -97,7 +120,13 @@ pub async fn verify_all(app: &AppState, mut progress: impl FnMut(&str, u64)) -> 
     orders::check(conn, &mut report, &mut expected, &mut progress).await?;
     payouts::check_payouts(conn, &mut report, &mut expected, &mut progress).await?;
     payouts::check_lines(conn, &mut report, &mut expected, &mut progress).await?;
+    fee_shares::check(conn, &mut report, &mut expected, &mut progress).await?;
+    subscriptions::check(app, &mut report, &mut progress).await?;
+    bank::check(conn, &mut report, &mut expected, &mut progress).await?;
     documents::check(conn, &mut report, &mut progress).await?;
+    coupons::check(conn, &mut report, &mut progress).await?;
+    invoices::check(conn, app.clock.now(), &mut report, &mut expected, &mut progress).await?;
+    proof::check(conn, &mut report, &mut progress).await?;
     expected.compare(conn, &mut report).await?;
     report.ledger = ledger::verify::verify(conn, |entries| progress("ledger entries", entries)).await?;
     Ok(report)
@@ -116,7 +145,14 @@ impl Display for VerifyReport {
             ("  free", self.free_orders),
             ("grants", self.grants),
             ("processor lines", self.processor_lines),
+            ("fee shares", self.fee_shares),
             ("payouts", self.payouts),
+            ("documents", self.documents),
+            ("public leaves", self.proof_leaves),
+            ("tree heads", self.proof_heads),
+            ("subscriptions", self.subscriptions),
+            ("meters", self.meters),
+            ("bank lines", self.bank_lines),
             ("licence documents", self.licence_documents),
         ];
         for (name, count) in rows {

@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use entity::{
     grant,
     ids::{ListingId, OfferId, OrderId, OrgId},
-    licence_document, listing, offer, order, order_line, organization, payment, payout_item, posting,
-    states::{OrderState, PaymentState},
+    licence_document, listing, offer, order, order_line, organization, payment, posting,
+    states::{GrantState, OrderState, PaymentState, TaxMode},
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
-use super::{Expected, PAGE_ROWS, VerifyReport};
+use super::{
+    Expected, PAGE_ROWS, VerifyReport,
+    shares::{self, Later},
+};
 use crate::{
     base::{Currency, Money},
     error::Result,
@@ -28,7 +31,7 @@ struct Around {
     lines: HashMap<OrderId, Vec<order_line::Model>>,
     grants: HashMap<OrderId, Vec<grant::Model>>,
     payments: HashMap<OrderId, Vec<payment::Model>>,
-    carried: HashMap<OrderId, i64>,
+    later: Later,
     entries: HashMap<String, Vec<Leg>>,
     posted: HashSet<OrderId>,
     listings: HashSet<ListingId>,
@@ -59,7 +62,7 @@ pub async fn check(
             if row.state == OrderState::Completed {
                 check_completed(row, &around, report, expected)?;
             } else {
-                check_not_completed(row, &around, report);
+                check_not_completed(row, &around, report, expected)?;
             }
         }
         progress("orders", report.orders);
@@ -84,7 +87,6 @@ async fn load(conn: &impl ConnectionTrait, page: &[order::Model]) -> Result<Arou
         .filter(payment::Column::State.eq(PaymentState::Succeeded))
         .all(conn)
         .await?;
-    let carried = payout_item::Entity::find().filter(payout_item::Column::OrderId.is_in(of())).all(conn).await?;
     let sources: Vec<String> = of().flat_map(|id| [sale_of(id), hold_end_of(id)]).collect();
     let organizations = lines
         .iter()
@@ -112,7 +114,7 @@ async fn load(conn: &impl ConnectionTrait, page: &[order::Model]) -> Result<Arou
         lines: grouped(lines, |line| line.order_id),
         grants: grouped(grants, |grant| grant.order_id),
         payments: grouped(payments, |payment| payment.order_id),
-        carried: carried.into_iter().map(|item| (item.order_id, item.amount_minor)).collect(),
+        later: shares::load(conn, &ids).await?,
     })
 }
 
@@ -146,13 +148,28 @@ fn check_references(row: &order::Model, around: &Around, report: &mut VerifyRepo
     }
 }
 
-fn check_not_completed(row: &order::Model, around: &Around, report: &mut VerifyReport) {
+fn check_not_completed(
+    row: &order::Model,
+    around: &Around,
+    report: &mut VerifyReport,
+    expected: &mut Expected,
+) -> Result<()> {
     let (id, state) = (row.id, row.state);
     let granted = around.grants.contains_key(&id);
     report.require(!granted, || format!("{id} is {state}, and yet it has a grant"));
-    let paid = around.payments.contains_key(&id);
+    let paid = kept(row, around).next().is_some();
     report.require(!paid, || format!("{id} is {state}, and yet a payment of it succeeded"));
-    report.require(!around.posted.contains(&id), || format!("{id} is {state}, and yet it is in the books"));
+    let given_back = around.later.automatic(id).next().is_some();
+    let posted = around.posted.contains(&id) && !given_back;
+    report.require(!posted, || format!("{id} is {state}, and yet it is in the books"));
+    around.later.expect_automatic(id, currency(&row.currency)?, expected);
+    Ok(())
+}
+
+/// Payments of an order that succeeded and did not go back by themselves.
+fn kept<'a>(row: &order::Model, around: &'a Around) -> impl Iterator<Item = &'a payment::Model> {
+    let given_back: Vec<_> = around.later.automatic(row.id).map(|refund| refund.payment_id).collect();
+    around.payments.get(&row.id).into_iter().flatten().filter(move |payment| !given_back.contains(&payment.id))
 }
 
 fn check_completed(
@@ -165,7 +182,7 @@ fn check_completed(
     let lines = around.lines.get(&row.id).unwrap_or(&none);
     check_grants(row, lines, around, report);
     let currency = currency(&row.currency)?;
-    let total = lines.iter().map(|line| i128::from(line.price_minor)).sum();
+    let total = lines.iter().map(|line| i128::from(line.price_minor) + i128::from(line.tax_minor)).sum();
     report.equal(&format!("the total of {}", row.id), total, i128::from(row.total_minor));
     if row.total_minor == 0 {
         report.free_orders += 1;
@@ -174,7 +191,7 @@ fn check_completed(
         return Ok(());
     }
     report.paid_orders += 1;
-    let payments: Vec<_> = around.payments.get(&row.id).into_iter().flatten().collect();
+    let payments: Vec<_> = kept(row, around).collect();
     report.equal(&format!("the number of payments of {} that succeeded", row.id), 1, payments.len());
     for payment in payments {
         let same = payment.amount_minor == row.total_minor && payment.currency == row.currency;
@@ -187,8 +204,12 @@ fn check_completed(
 
 fn check_grants(row: &order::Model, lines: &[order_line::Model], around: &Around, report: &mut VerifyReport) {
     let grants: Vec<_> = around.grants.get(&row.id).into_iter().flatten().collect();
-    report.equal(&format!("the number of grants of {}", row.id), lines.len(), grants.len());
-    for line in lines {
+    let with_access = || lines.iter().filter(|line| line.grants_access);
+    report.equal(&format!("the number of grants of {}", row.id), with_access().count(), grants.len());
+    let open = grants.iter().any(|grant| grant.state == GrantState::Active);
+    let given_back = around.later.is_whole(row);
+    report.require(!(given_back && open), || format!("{} was given back whole, and yet its door is open", row.id));
+    for line in with_access() {
         let Some(grant) = grants.iter().find(|grant| grant.line_no == line.line_no) else {
             report.require(false, || format!("line {} of {} is completed without a grant", line.line_no, row.id));
             continue;
@@ -210,12 +231,16 @@ fn check_books(
     report: &mut VerifyReport,
     expected: &mut Expected,
 ) {
-    let mut commission_minor = 0;
+    let deemed = row.tax_mode == TaxMode::DeemedSupplier;
+    let (mut commission_minor, mut tax_minor) = (0, 0);
     let mut shares: BTreeMap<OrgId, i64> = BTreeMap::new();
     for line in lines {
-        let parts = i128::from(line.operator_minor) + i128::from(line.provider_minor);
-        report.equal(&format!("the parts of line {} of {}", line.line_no, row.id), i128::from(line.price_minor), parts);
+        let owed_tax = if deemed { line.tax_minor } else { 0 };
+        let parts = i128::from(line.operator_minor) + i128::from(line.provider_minor) + i128::from(owed_tax);
+        let whole = i128::from(line.price_minor) + i128::from(line.tax_minor);
+        report.equal(&format!("the parts of line {} of {}", line.line_no, row.id), whole, parts);
         commission_minor += line.operator_minor;
+        tax_minor += owed_tax;
         *shares.entry(line.provider_id).or_default() += line.provider_minor;
     }
     let money = |minor| Money::new(minor, currency);
@@ -225,29 +250,18 @@ fn check_books(
         (Account::ClearingPayment.id(currency), row.total_minor),
         (Account::Commission.id(currency), -commission_minor),
     ]);
-    let mut held = BTreeMap::new();
+    if let Some(account) = row.tax_country.clone().filter(|_| tax_minor != 0).map(Account::Vat) {
+        expected.credit(&account, money(tax_minor));
+        legs.insert(account.id(currency), -tax_minor);
+    }
     for (org, share) in &shares {
         legs.insert(Account::ProviderPending(*org).id(currency), -share);
-        held.insert(Account::ProviderPending(*org).id(currency), *share);
-        held.insert(Account::ProviderPayable(*org).id(currency), -share);
-        let owed =
-            if row.hold_ended_at.is_none() { Account::ProviderPending(*org) } else { Account::ProviderPayable(*org) };
-        expected.credit(&owed, money(*share));
     }
     check_entry(row.id, &sale_of(row.id), legs, around, report);
-    if row.hold_ended_at.is_some() {
-        check_entry(row.id, &hold_end_of(row.id), held, around, report);
-    } else {
-        let ended = around.entries.contains_key(&hold_end_of(row.id));
-        report.require(!ended, || format!("the hold of {} is booked as ended, and yet it runs", row.id));
-    }
-    if let Some(carried) = around.carried.get(&row.id) {
-        report.equal(&format!("what a payout carries of {}", row.id), shares.values().sum(), *carried);
-        report.require(row.hold_ended_at.is_some(), || format!("{} was paid out during its hold", row.id));
-        if let Some(org) = shares.keys().next() {
-            expected.debit(&Account::ProviderPayable(*org), money(*carried));
-        }
-    }
+    let ended = around.entries.contains_key(&hold_end_of(row.id));
+    let runs = row.hold_ended_at.is_none();
+    report.require(!(runs && ended), || format!("the hold of {} is booked as ended, and yet it runs", row.id));
+    shares::check(row, lines, currency, &around.later, report, expected);
 }
 
 fn check_entry(

@@ -49,9 +49,19 @@ pub async fn check_payouts(
             ids.iter().map(ToString::to_string),
         )
         .await?;
+        let automatic = page.iter().filter(|row| row.is_itemised.is_some());
+        let sources = rows::present::<processor_transaction::Entity, _>(
+            conn,
+            processor_transaction::Column::SourceRef,
+            automatic.filter_map(|row| row.processor_ref.clone()),
+        )
+        .await?;
         for row in &page {
             report.payouts += 1;
-            let told = lines.contains(&row.id.to_string());
+            let told = match (&row.processor_ref, row.is_itemised) {
+                (Some(processor_ref), Some(_)) => sources.contains(processor_ref),
+                _ => lines.contains(&row.id.to_string()),
+            };
             let unexplained = row.state == PayoutState::Paid && !told;
             report.require(!unexplained, || format!("{} is paid, and yet the processor has no line for it", row.id));
             let entry = entries.get(&format!("payout:{}:decided", row.id));
@@ -158,21 +168,40 @@ fn check_line(
     let moved = entries.contains_key(&format!("{}:available", source(id)));
     let ought = waiting != 0 && row.available_booked_at.is_some();
     report.require(moved == ought, || format!("the funds of {id} are not where its dates say"));
-    expect(row, currency, waiting != 0 && !moved, expected);
+    let paid_debt = on(Account::Suspense(row.kind.clone())) == 0;
+    expect(row, currency, waiting != 0 && !moved, paid_debt, expected);
     Ok(())
 }
 
 /// What the line does to each account.
-fn expect(row: &processor_transaction::Model, currency: Currency, waits: bool, expected: &mut Expected) {
+fn expect(
+    row: &processor_transaction::Model,
+    currency: Currency,
+    waits: bool,
+    paid_debt: bool,
+    expected: &mut Expected,
+) {
     let money = |minor| Money::new(minor, currency);
     let balance = if waits { Account::ProcessorPending } else { Account::ProcessorAvailable };
     expected.debit(&balance, money(row.net_minor));
-    expected.debit(&Account::ProcessorFees, money(row.fee_minor));
-    let explained = match TransactionKind::from_word(&row.kind) {
+    let kind = TransactionKind::from_word(&row.kind);
+    let fees = match kind {
+        TransactionKind::Dispute | TransactionKind::DisputeReversal => Account::DisputeFees,
+        _ => Account::ProcessorFees,
+    };
+    expected.debit(&fees, money(row.fee_minor));
+    let explained = match kind {
+        // A reversal that is ours pays a debt, which the order's documents tell of.
+        TransactionKind::TransferReversal if paid_debt => return,
+
         TransactionKind::Charge => Account::ClearingPayment,
         TransactionKind::Transfer => Account::ClearingTransfer,
         TransactionKind::Payout | TransactionKind::PayoutFailure => Account::ProcessorInTransit,
         TransactionKind::Fee => Account::ProcessorFees,
+        TransactionKind::Refund | TransactionKind::RefundFailure => Account::ClearingRefund,
+        TransactionKind::Dispute | TransactionKind::DisputeReversal => Account::DisputeHold,
+        TransactionKind::TransferReversal => Account::Suspense(row.kind.clone()),
+        TransactionKind::Reserve => Account::ProcessorReserve,
         TransactionKind::Other(word) => Account::Suspense(word),
     };
     expected.credit(&explained, money(row.amount_minor));

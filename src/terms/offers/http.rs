@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use entity::{
-    Timestamp,
+    Timestamp, bundle_part,
     ids::{LicenceId, ListingId, OfferId, OrgId},
     licence, offer,
     states::{Coverage, LicenceKind, OfferKind},
@@ -16,7 +16,9 @@ use time::OffsetDateTime;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
+    bundles::{self, http::PartView},
     model::{Draft, OfferStatus},
+    plan::Plan,
     service::{self, LicenceChoice},
     store,
 };
@@ -39,6 +41,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(list_offers, create_offer))
         .routes(routes!(get_offer))
         .routes(routes!(withdraw_offer))
+        .merge(bundles::http::routes())
 }
 
 /// An offer to be published.
@@ -54,7 +57,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
 pub struct OfferIn {
     /// How it is priced.
     pub kind: OfferKind,
-    /// The whole price, for a subscription that of the whole term; none for a free offer.
+    /// The whole price, for a subscription that of the whole term, for a quota pack that of one; none for a free offer,
+    /// 0 in its currency for a metered one.
     pub price: Option<Money>,
     /// Months a grant lasts; given for a subscription, which is paid in advance, else that of the licence.
     #[schema(minimum = 1, maximum = 36)]
@@ -70,8 +74,11 @@ pub struct OfferIn {
     pub coverage: Option<Coverage>,
     /// From when it can be ordered; now without it.
     pub valid_from: Option<Timestamp>,
-    /// From when it can't be ordered any more.
+    /// From when it can't be ordered any more; a private offer needs it.
     pub valid_until: Option<Timestamp>,
+    /// What a single price does not say: trial and renewal of a subscription, the meter of a metered offer, the units of
+    /// a quota pack, the listings of a bundle, volume steps, instalments, and whom it is private to.
+    pub plan: Option<Plan>,
 }
 
 impl OfferIn {
@@ -85,6 +92,7 @@ impl OfferIn {
             coverage: self.coverage,
             valid_from: self.valid_from.map(|from| from.0),
             valid_until: self.valid_until.map(|until| until.0),
+            plan: self.plan,
         };
         Ok((draft, choice))
     }
@@ -158,6 +166,12 @@ pub struct OfferView {
     /// From when it can't be ordered any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Timestamp>,
+    /// What a single price does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// The listings of a bundle, and what their providers say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartView>,
     /// When it was published.
     pub created_at: Timestamp,
     /// When the provider took it back.
@@ -166,7 +180,12 @@ pub struct OfferView {
 }
 
 impl OfferView {
-    fn of(row: offer::Model, named: &[licence::Model], now: OffsetDateTime) -> Result<Self> {
+    fn of(
+        row: &offer::Model,
+        named: &[licence::Model],
+        parts: &[bundle_part::Model],
+        now: OffsetDateTime,
+    ) -> Result<Self> {
         let licence = named.iter().find(|licence| licence.id == row.licence_id);
         let licence = licence.ok_or_else(|| Error::internal("an offer without its licence"))?;
         Ok(Self {
@@ -174,8 +193,8 @@ impl OfferView {
             listing_id: row.listing_id,
             organization_id: row.organization_id,
             kind: row.kind,
-            status: service::status(&row, now),
-            price: Some(store::price(&row)?).filter(|price| !price.is_zero()),
+            status: service::status(row, now).with_parts(parts),
+            price: Some(store::price(row)?).filter(|_| row.kind != OfferKind::Free),
             term_months: row.term_months,
             licence: OfferLicence {
                 id: licence.id,
@@ -183,25 +202,30 @@ impl OfferView {
                 code: licence.code.clone(),
                 title: serde_json::from_value(licence.title.clone())?,
                 document_url: licences::document_url(&row.licence_hash),
-                hash: row.licence_hash,
+                hash: row.licence_hash.clone(),
             },
             approval_required: row.approval_required,
             coverage: row.coverage,
             valid_from: row.valid_from,
             valid_until: row.valid_until,
+            plan: store::plan(row)?,
+            parts: parts.iter().map(PartView::from).collect(),
             created_at: row.created_at,
             withdrawn_at: row.withdrawn_at,
         })
     }
 }
 
-async fn views(app: &AppState, rows: Vec<offer::Model>) -> Result<Vec<OfferView>> {
+pub(super) async fn views(app: &AppState, rows: Vec<offer::Model>) -> Result<Vec<OfferView>> {
     let named = licences::find_named(app.db.read(), rows.iter().map(|row| row.licence_id).collect()).await?;
-    let now = app.clock.now();
-    rows.into_iter().map(|row| OfferView::of(row, &named, now)).collect()
+    let bundles: Vec<OfferId> = rows.iter().filter(|row| row.kind == OfferKind::Bundle).map(|row| row.id).collect();
+    let parts = bundles::parts_of(app.db.read(), &bundles).await?;
+    let (now, none) = (app.clock.now(), Vec::new());
+    let view = |row: &offer::Model| OfferView::of(row, &named, parts.get(&row.id).unwrap_or(&none), now);
+    rows.iter().map(view).collect()
 }
 
-async fn view(app: &AppState, row: offer::Model) -> Result<OfferView> {
+pub(super) async fn view(app: &AppState, row: offer::Model) -> Result<OfferView> {
     views(app, vec![row]).await?.pop().ok_or_else(|| Error::not_found("offer"))
 }
 
@@ -235,7 +259,8 @@ pub async fn list_offers(
     if query.all && visitor.org_id() != Some(listing.organization_id) {
         return Err(Error::forbidden("Only the provider sees the offers that are over."));
     }
-    let rows = store::page(app.db.read(), id, query.all, before, limit, app.clock.now()).await?;
+    let viewer = visitor.org_id();
+    let rows = store::page(app.db.read(), id, viewer, query.all, before, limit, app.clock.now()).await?;
     let Page { items, next_cursor } = Page::from_rows(rows, limit, |row| row.id);
     Ok(Json(Page { items: views(&app, items).await?, next_cursor }))
 }
@@ -265,7 +290,8 @@ pub async fn create_offer(
     responses((status = 200, description = "The offer", body = OfferView)))]
 pub async fn get_offer(State(app): State<AppState>, visitor: Visitor, Id(id): Id<OfferId>) -> Result<Json<OfferView>> {
     let missing = || Error::not_found("offer");
-    let row = store::find_of_listing_to_check(app.db.read(), id).await?.ok_or_else(missing)?;
+    let shown = store::find_shown_of_listing_to_check(app.db.read(), id, visitor.org_id()).await?;
+    let row = shown.ok_or_else(missing)?;
     // An offer of a hidden listing must look exactly like one that does not exist.
     let hidden = |error: Error| if error.problem == Problem::NotFound { missing() } else { error };
     listings::find_visible(app.db.read(), row.listing_id, visitor.org_id()).await.map_err(hidden)?;

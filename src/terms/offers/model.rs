@@ -1,12 +1,17 @@
 //! The rules of offers: what goes together, and when an offer holds.
 
 use entity::{
+    bundle_part,
     ids::{LicenceId, ListingId, OfferId, OrgId},
-    states::{Coverage, LicenceKind, OfferKind, OfferState, PersonalData},
+    states::{Coverage, LicenceKind, OfferKind, OfferState, PartState, PersonalData},
 };
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
+use super::{
+    plan::Plan,
+    plan_check::{Around, check_plan},
+};
 use crate::{
     base::Money,
     error::{Check, Result},
@@ -27,13 +32,14 @@ pub(super) struct Draft {
     pub coverage: Option<Coverage>,
     pub valid_from: Option<OffsetDateTime>,
     pub valid_until: Option<OffsetDateTime>,
+    pub plan: Option<Plan>,
 }
 
 /// The conditions of an offer that makes sense in itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Conditions {
     pub kind: OfferKind,
-    /// None for a free offer, at least one minor unit otherwise.
+    /// None for a free offer, zero for a metered one, at least one minor unit otherwise.
     pub price: Option<Money>,
     /// Months a grant lasts: of a subscription, or of the licence where that ends by itself.
     pub term_months: Option<i32>,
@@ -41,6 +47,8 @@ pub(super) struct Conditions {
     pub coverage: Coverage,
     pub valid_from: OffsetDateTime,
     pub valid_until: Option<OffsetDateTime>,
+    /// What the price alone does not say.
+    pub plan: Option<Plan>,
 }
 
 impl Conditions {
@@ -72,19 +80,25 @@ impl Draft {
         check.require(valid_from <= latest, "/valid_from", ahead);
         let ends_later = self.valid_until.is_none_or(|until| until > valid_from && until > now);
         check.require(ends_later, "/valid_until", "Give a time after valid_from, or leave it out.");
+        let plan = self.plan.unwrap_or_default();
+        let (kind, approval_required) = (self.kind, self.approval_required);
+        check_plan(&plan, Around { kind, has_end: self.valid_until.is_some(), approval_required }, &mut check);
         check.done()?;
         let until_the_end = match self.kind {
-            OfferKind::OneOff => Coverage::Snapshot,
-            OfferKind::Free | OfferKind::Subscription => Coverage::WhileActive,
+            OfferKind::OneOff | OfferKind::Bundle => Coverage::Snapshot,
+            OfferKind::Free | OfferKind::Subscription | OfferKind::Metered | OfferKind::QuotaPack => {
+                Coverage::WhileActive
+            }
         };
         Ok(Conditions {
             kind: self.kind,
-            price: self.price.filter(|price| !price.is_zero()),
+            price: self.price.filter(|price| self.kind == OfferKind::Metered || !price.is_zero()),
             term_months: self.term_months,
             approval_required: self.approval_required,
             coverage: self.coverage.unwrap_or(until_the_end),
             valid_from,
             valid_until: self.valid_until,
+            plan: (plan != Plan::default()).then_some(plan),
         })
     }
 
@@ -99,6 +113,11 @@ impl Draft {
             check.require(false, "/price", "Give a price, or make a free offer.");
             return;
         };
+        if self.kind == OfferKind::Metered {
+            let detail = "Give 0: usage costs what plan.meter says, in the currency of this price.";
+            check.require(minor == 0, "/price/minor", detail);
+            return;
+        }
         let most = limits::PRICE_MINOR_MAX;
         let detail = format!("Give 1 to {most} minor units of the currency, or make a free offer.");
         check.require((1..=most).contains(&minor), "/price/minor", detail);
@@ -111,7 +130,7 @@ impl Draft {
                 let good = term.is_some_and(|months| (1..=most).contains(&months));
                 check.require(good, "/term_months", format!("Give a term of 1 to {most} months."));
             }
-            (OfferKind::Free | OfferKind::OneOff, term) => {
+            (_, term) => {
                 check.require(term.is_none(), "/term_months", "Leave it out: only a subscription has a term.");
             }
         }
@@ -178,6 +197,16 @@ pub enum OfferStatus {
     Ended,
     /// The provider took it back.
     Withdrawn,
+    /// A bundle of which not every part is accepted.
+    Incomplete,
+}
+
+impl OfferStatus {
+    /// The status of a bundle with these parts; that of any other offer stays.
+    pub(super) fn with_parts(self, parts: &[bundle_part::Model]) -> Self {
+        let complete = parts.iter().all(|part| part.state == PartState::Accepted);
+        if self == Self::Active && !complete { Self::Incomplete } else { self }
+    }
 }
 
 /// Where an offer stands at `now`. It holds from `valid_from` until just before `valid_until`.
@@ -235,6 +264,8 @@ pub struct SaleOffer {
     pub approval_required: bool,
     /// Which revisions a grant covers.
     pub coverage: Coverage,
+    /// What the price alone does not say.
+    pub plan: Option<Plan>,
 }
 
 #[cfg(test)]
@@ -264,6 +295,7 @@ mod tests {
             coverage: None,
             valid_from: None,
             valid_until: None,
+            plan: None,
         }
     }
 

@@ -4,12 +4,13 @@ use entity::{
     Timestamp,
     ids::{LicenceId, ListingId, OfferId},
     offer,
-    states::{ListingState, OfferState},
+    states::{LicenceKind, ListingState, OfferKind, OfferState},
 };
 use serde_json::json;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
+    bundles::{self, Composition},
     model::{self, Conditions, Draft, OfferStatus},
     store::{self, NewOffer},
 };
@@ -23,9 +24,9 @@ use crate::{
     error::{Error, Result},
     jobs::{self, NewJob},
     limits,
-    people::audit,
+    people::{audit, organizations},
     state::AppState,
-    terms::licences::{self, resolve},
+    terms::licences::{self, Terms, resolve},
 };
 
 /// The job that tells the catalogue about an offer that begins or ends.
@@ -78,23 +79,27 @@ pub(super) async fn publish(
     let id = OfferId::at(now);
     app.db
         .write("terms.publish_offer", move |tx| {
-            let actor = actor.clone();
+            let (actor, conditions) = (actor.clone(), conditions.clone());
             async move {
                 let facts = listings::lock_for_offer(&tx, listing, actor.org_id()).await?;
+                require_known_buyer(&tx, &conditions, &actor).await?;
                 require_room(&tx, &facts, now).await?;
                 if conditions.price.is_some() {
                     listings::refuse_price(actor.organization.provider_kind, facts.theme)?;
                 }
-                let (licence_hash, conditions) = under_licence(&tx, &actor, &facts, conditions, licence).await?;
+                let (fitting, conditions) = under_licence(&tx, &actor, &facts, conditions, licence).await?;
                 let new = NewOffer {
                     id,
                     listing_id: listing,
                     organization_id: actor.org_id(),
                     licence_id: licence.id,
-                    licence_hash,
-                    conditions,
+                    licence_hash: fitting.hash,
+                    conditions: conditions.clone(),
                 };
                 store::insert(tx.conn(), new, Timestamp(now)).await?;
+                let licence = (fitting.kind, &fitting.terms);
+                let bundle = Composition { offer: id, under: listing, conditions: &conditions, licence };
+                bundles::compose(&tx, &actor, bundle, now).await?;
                 if let Some(gap) = next_gap(&tx, &facts, now).await? {
                     return Err(Error::invalid("/valid_until", without_price(gap)));
                 }
@@ -105,6 +110,16 @@ pub(super) async fn publish(
             }
         })
         .await
+}
+
+/// Refuses an offer that is private to nobody, or to its own provider.
+async fn require_known_buyer(tx: &Tx, conditions: &Conditions, actor: &Actor) -> Result<()> {
+    let Some(buyer) = conditions.plan.as_ref().and_then(|plan| plan.private_to) else { return Ok(()) };
+    let known = organizations::provider_kinds(tx.conn(), &[buyer]).await?;
+    if buyer != actor.org_id() && known.contains_key(&buyer) {
+        return Ok(());
+    }
+    Err(Error::invalid("/plan/private_to", "Name another organisation of this exchange."))
 }
 
 async fn require_room(tx: &Tx, facts: &ListingFacts, now: OffsetDateTime) -> Result<()> {
@@ -118,19 +133,27 @@ async fn require_room(tx: &Tx, facts: &ListingFacts, now: OffsetDateTime) -> Res
     Ok(())
 }
 
+/// The licence that an offer is published under.
+struct Fitting {
+    hash: String,
+    kind: LicenceKind,
+    terms: Terms,
+}
+
 async fn under_licence(
     tx: &Tx,
     actor: &Actor,
     facts: &ListingFacts,
     conditions: Conditions,
     choice: LicenceChoice,
-) -> Result<(String, Conditions)> {
+) -> Result<(Fitting, Conditions)> {
     let advice = "There is no such licence that you may use: it is not yours, or archived.";
     let licence = licences::find_usable(tx.conn(), choice.id, actor.org_id()).await?;
     let licence = licence.ok_or_else(|| Error::invalid(choice.pointer, advice))?;
     let terms = licences::find_document(tx.conn(), &licence.hash).await?.terms;
     model::require_fitting_licence(&conditions, licence.kind, &terms, facts.personal_data, choice.pointer)?;
-    Ok((licence.hash, conditions.under(&terms)))
+    let conditions = conditions.under(&terms);
+    Ok((Fitting { hash: licence.hash, kind: licence.kind, terms }, conditions))
 }
 
 /// Queues a look at the listing for the instants at which the offer begins and ends.
@@ -173,11 +196,18 @@ pub(super) async fn withdraw(app: &AppState, actor: Actor, id: OfferId) -> Resul
         .await
 }
 
+/// False for offers that are no price of the listing in the catalogue: private ones, and bundles with other listings.
+fn is_for_everybody(offer: &offer::Model) -> bool {
+    let private = offer.plan.as_ref().is_some_and(|plan| !plan["private_to"].is_null());
+    !private && offer.kind != OfferKind::Bundle
+}
+
 /// When a listing that promises no answer time would be without a price, if ever.
 ///
 /// A draft may begin with one later, but then it has to stay: an offer that ends by itself can't be refused its end.
 async fn next_gap(tx: &Tx, facts: &ListingFacts, now: OffsetDateTime) -> Result<Option<OffsetDateTime>> {
-    let offers = store::find_not_over(tx.conn(), facts.id, now).await?;
+    let mut offers = store::find_not_over(tx.conn(), facts.id, now).await?;
+    offers.retain(is_for_everybody);
     let first = offers.iter().map(|offer| offer.valid_from.0).min();
     let start = match (facts.state, first) {
         (ListingState::Retired, _) | (ListingState::Draft, None) => return Ok(None),
@@ -234,12 +264,12 @@ async fn note(
 /// Tells the catalogue which offers of a listing hold at `now`; its row is locked by the caller.
 async fn project(tx: &Tx, listing: ListingId, now: OffsetDateTime) -> Result<()> {
     let mut offers = store::find_not_over(tx.conn(), listing, now).await?;
-    offers.retain(|offer| status(offer, now) == OfferStatus::Active);
+    offers.retain(|offer| status(offer, now) == OfferStatus::Active && is_for_everybody(offer));
     let named = licences::find_named(tx.conn(), offers.iter().map(|offer| offer.licence_id).collect()).await?;
     let code = |id| named.iter().find(|licence| licence.id == id).and_then(|licence| licence.code.clone());
     let mut facts = Vec::with_capacity(offers.len());
     for offer in offers {
-        let price = Some(store::price(&offer)?).filter(|price| !price.is_zero());
+        let price = Some(store::price(&offer)?).filter(|_| offer.kind != OfferKind::Free);
         let licence_code = code(offer.licence_id).unwrap_or_else(|| COMMERCIAL_CODE.to_owned());
         facts.push(OfferFacts { offer_id: offer.id, price, licence_code });
     }

@@ -7,12 +7,17 @@ use entity::{
     states::OfferState,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+    sea_query::{Expr, ExprTrait as _},
 };
 use time::OffsetDateTime;
 
-use super::model::{Conditions, SaleOffer};
+use super::{
+    model::{Conditions, SaleOffer},
+    plan::Plan,
+};
 use crate::{
     base::Money,
     error::{Error, Result},
@@ -33,7 +38,8 @@ pub(super) struct NewOffer {
 }
 
 pub(super) async fn insert(conn: &impl ConnectionTrait, new: NewOffer, now: Timestamp) -> Result<()> {
-    let Conditions { kind, price, term_months, approval_required, coverage, valid_from, valid_until } = new.conditions;
+    let Conditions { kind, price, term_months, approval_required, coverage, valid_from, valid_until, plan } =
+        new.conditions;
     let row = offer::ActiveModel {
         id: Set(new.id),
         listing_id: Set(new.listing_id),
@@ -51,6 +57,7 @@ pub(super) async fn insert(conn: &impl ConnectionTrait, new: NewOffer, now: Time
         valid_until: Set(valid_until.map(Timestamp)),
         created_at: Set(now),
         withdrawn_at: Set(None),
+        plan: Set(plan.map(serde_json::to_value).transpose()?),
     };
     offer::Entity::insert(row).exec_without_returning(conn).await?;
     Ok(())
@@ -69,6 +76,38 @@ pub(super) fn price(row: &offer::Model) -> Result<Money> {
 /// An offer whose listing the caller has still to be allowed to see.
 pub(super) async fn find_of_listing_to_check(conn: &impl ConnectionTrait, id: OfferId) -> Result<Option<offer::Model>> {
     Ok(offer::Entity::find_by_id(id).one(conn).await?)
+}
+
+/// As [`find_of_listing_to_check`], unless the offer is private to somebody else than `viewer`.
+pub(super) async fn find_shown_of_listing_to_check(
+    conn: &impl ConnectionTrait,
+    id: OfferId,
+    viewer: Option<OrgId>,
+) -> Result<Option<offer::Model>> {
+    Ok(offer::Entity::find_by_id(id).filter(shown_to(viewer)).one(conn).await?)
+}
+
+/// These offers, for a caller that has made sure that they may be seen.
+pub(super) async fn find_all(conn: &impl ConnectionTrait, ids: &[OfferId]) -> Result<Vec<offer::Model>> {
+    Ok(offer::Entity::find().filter(offer::Column::Id.is_in(ids.iter().copied())).all(conn).await?)
+}
+
+/// The plan of a row.
+///
+/// # Errors
+/// `Internal` for one that can't be read.
+pub(super) fn plan(row: &offer::Model) -> Result<Option<Plan>> {
+    row.plan.clone().map(serde_json::from_value).transpose().map_err(Error::internal)
+}
+
+/// Offers of `owner` among `ids`, whatever their state.
+///
+/// # Errors
+/// Those of the database.
+pub async fn owned_among(conn: &impl ConnectionTrait, ids: &[OfferId], owner: OrgId) -> Result<Vec<OfferId>> {
+    let found = offer::Entity::find().select_only().column(offer::Column::Id);
+    let found = found.filter(offer::Column::Id.is_in(ids.iter().copied()));
+    Ok(found.filter(offer::Column::OrganizationId.eq(owner)).into_tuple().all(conn).await?)
 }
 
 /// An offer of `owner`.
@@ -92,10 +131,21 @@ pub(super) async fn find_not_over(
     Ok(offers.order_by_asc(offer::Column::Id).all(conn).await?)
 }
 
-/// One row more than `limit` of a listing's offers, newest first; without `over`, only those that hold or will.
+/// Offers that `viewer` may see, of listings that it may see: its own, and others' but those private to somebody else.
+fn shown_to(viewer: Option<OrgId>) -> Condition {
+    // `->>` gives the text of a JSON member on both databases, and NULL where there is none.
+    let private_to = || Expr::cust("plan ->> 'private_to'");
+    let everyone = Condition::any().add(private_to().is_null());
+    let Some(viewer) = viewer else { return everyone };
+    everyone.add(private_to().eq(viewer.to_string())).add(offer::Column::OrganizationId.eq(viewer))
+}
+
+/// One row more than `limit` of a listing's offers that `viewer` may see, newest first; without `over`, only those that
+/// hold or will.
 pub(super) async fn page(
     conn: &impl ConnectionTrait,
     listing: ListingId,
+    viewer: Option<OrgId>,
     over: bool,
     before: Option<OfferId>,
     limit: usize,
@@ -104,6 +154,7 @@ pub(super) async fn page(
     let before = before.map(|id| offer::Column::Id.lt(id));
     let offers = offer::Entity::find()
         .filter(offer::Column::ListingId.eq(listing))
+        .filter(shown_to(viewer))
         .filter(if over { Condition::all() } else { not_over(now) })
         .filter(Condition::all().add_option(before))
         .order_by_desc(offer::Column::Id)
@@ -151,6 +202,7 @@ pub async fn offers_for_sale(
     let rows = offers.filter(offer::Column::ValidFrom.lte(Timestamp(now))).all(conn).await?;
     rows.into_iter()
         .map(|row| {
+            let plan = plan(&row)?;
             Ok(SaleOffer {
                 id: row.id,
                 listing_id: row.listing_id,
@@ -162,6 +214,7 @@ pub async fn offers_for_sale(
                 licence_hash: row.licence_hash,
                 approval_required: row.approval_required,
                 coverage: row.coverage,
+                plan,
             })
         })
         .collect()

@@ -6,6 +6,7 @@ use axum::{extract::State, http::StatusCode};
 use entity::{
     Timestamp, fee_rule,
     ids::{FeeRuleId, ListingId, OfferId, OrgId},
+    states::{FeeBearer, OfferKind},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::store;
 use crate::{
     auth::actor::{Actor, CanFinance, Operating},
-    base::{money::FULL_BPS, page::Page},
+    base::{Currency, money::FULL_BPS, page::Page},
     error::{Check, Error, Result},
     http::{IdempotencyHeader, Json, PageQuery, Query, extract::page_cursor},
     people::audit,
@@ -40,13 +41,25 @@ pub struct FeeRuleIn {
     pub listing_id: Option<ListingId>,
     /// Only sales at this offer.
     pub offer_id: Option<OfferId>,
+    /// Only sales at offers of this kind.
+    pub offer_kind: Option<OfferKind>,
+    /// Only sales in this currency; a price band needs it.
+    pub currency: Option<Currency>,
+    /// Only sales at this price or above, in minor units.
+    #[schema(minimum = 0)]
+    pub price_min_minor: Option<i64>,
+    /// Only sales at this price or below, in minor units.
+    #[schema(minimum = 0)]
+    pub price_max_minor: Option<i64>,
+    /// Who bears what the processor charges; the operator, if absent.
+    pub fee_bearer: Option<FeeBearer>,
     /// From when on; orders placed before keep their rule. Now, if absent; never in the past.
     pub from_at: Option<Timestamp>,
 }
 
 /// A rule.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(example = json!({"id": "fee_019352f0a1b27c3d8e4f5061728394a5", "operator_bps": 1500, "from_at": "2027-01-01T00:00:00Z", "created_at": "2026-11-21T10:00:00Z"}))]
+#[schema(example = json!({"id": "fee_019352f0a1b27c3d8e4f5061728394a5", "operator_bps": 1500, "fee_bearer": "operator", "from_at": "2027-01-01T00:00:00Z", "created_at": "2026-11-21T10:00:00Z"}))]
 pub struct FeeRuleView {
     /// Its id.
     pub id: FeeRuleId,
@@ -61,6 +74,20 @@ pub struct FeeRuleView {
     /// Only sales at this offer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offer_id: Option<OfferId>,
+    /// Only sales at offers of this kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offer_kind: Option<OfferKind>,
+    /// Only sales in this currency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// Only sales at this price or above, in minor units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_min_minor: Option<i64>,
+    /// Only sales at this price or below, in minor units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_max_minor: Option<i64>,
+    /// Who bears what the processor charges.
+    pub fee_bearer: FeeBearer,
     /// From when on.
     pub from_at: Timestamp,
     /// When it was made.
@@ -75,15 +102,38 @@ impl From<fee_rule::Model> for FeeRuleView {
             organization_id: row.organization_id,
             listing_id: row.listing_id,
             offer_id: row.offer_id,
+            offer_kind: row.offer_kind,
+            currency: row.currency,
+            price_min_minor: row.price_min_minor,
+            price_max_minor: row.price_max_minor,
+            fee_bearer: row.fee_bearer,
             from_at: row.from_at,
             created_at: row.created_at,
         }
     }
 }
 
-/// Makes a dated rule for the operator's share.
+impl FeeRuleIn {
+    fn check(&self) -> Result<()> {
+        let mut check = Check::new();
+        check.require(self.operator_bps <= FULL_BPS, "/operator_bps", "A share is at most 10000 basis points (100 %).");
+        let (min, max) = (self.price_min_minor, self.price_max_minor);
+        for (bound, pointer) in [(min, "/price_min_minor"), (max, "/price_max_minor")] {
+            check.require(bound.is_none_or(|minor| minor >= 0), pointer, "A price is not below zero.");
+        }
+        let in_order = min.zip(max).is_none_or(|(min, max)| min <= max);
+        check.require(in_order, "/price_max_minor", "The highest price is at least the lowest one.");
+        let named = self.currency.is_some() || (min.is_none() && max.is_none());
+        check.require(named, "/currency", "Name the currency of the price band.");
+        check.done()
+    }
+}
+
+/// Makes a dated rule for the operator's share, and for who bears what the processor charges.
 ///
-/// Rules are never changed or removed: a later one takes over from its date.
+/// Of the rules in force the most specific one wins: about the offer, the listing, the provider, a price
+/// band, a currency, a kind of offer, in this order; among equals the last one. Rules are never changed or
+/// removed: a later one takes over from its date, for orders placed from then on.
 #[utoipa::path(post, path = "/fee-rules", tag = "settlement", security(("bearer" = [])),
     params(("Idempotency-Key" = String, Header, description = "Fresh for each new rule")),
     request_body = FeeRuleIn,
@@ -96,9 +146,7 @@ pub async fn create_fee_rule(
 ) -> Result<(StatusCode, Json<FeeRuleView>)> {
     let now = app.clock.now();
     let from_at = input.from_at.map_or(now, |at| at.0);
-    let mut check = Check::new();
-    check.require(input.operator_bps <= FULL_BPS, "/operator_bps", "A share is at most 10000 basis points (100 %).");
-    check.done()?;
+    input.check()?;
     let key = key.for_request(&format!("fee-rules:{}", actor.org_id()), &input)?;
     let rule = fee_rule::Model {
         id: FeeRuleId::at(now),
@@ -109,6 +157,11 @@ pub async fn create_fee_rule(
         from_at: Timestamp(from_at),
         created_by: actor.account_id,
         created_at: Timestamp(now),
+        offer_kind: input.offer_kind,
+        currency: input.currency.map(|currency| currency.code().to_owned()),
+        price_min_minor: input.price_min_minor,
+        price_max_minor: input.price_max_minor,
+        fee_bearer: input.fee_bearer.unwrap_or(FeeBearer::Operator),
     };
     let made = write_rule(&app, actor, key, rule).await?;
     Ok((StatusCode::CREATED, Json(made.into())))

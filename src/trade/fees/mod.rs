@@ -1,4 +1,4 @@
-//! The operator's share: dated rules in basis points, the most specific one wins.
+//! The operator's share, and who bears the processor's fee: dated rules, the most specific one wins.
 
 pub mod http;
 mod model;

@@ -3,8 +3,11 @@
 use entity::{
     fee_rule,
     ids::{FeeRuleId, ListingId, OfferId, OrgId},
+    states::{FeeBearer, OfferKind},
 };
 use time::OffsetDateTime;
+
+use crate::base::Money;
 
 /// What a fee rule can be about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +18,10 @@ pub struct Sale {
     pub listing: ListingId,
     /// At which offer.
     pub offer: OfferId,
+    /// What kind of offer it is.
+    pub kind: OfferKind,
+    /// The offer's price, before discounts and tax; of a bundle, that of the whole.
+    pub price: Money,
 }
 
 /// The operator's share of one sale.
@@ -22,26 +29,49 @@ pub struct Sale {
 pub struct Fee {
     /// Basis points of the price.
     pub bps: u32,
+    /// Who bears what the processor charges; the operator, without a rule.
+    pub bearer: FeeBearer,
     /// The rule it comes from; none for the configured default.
     pub rule: Option<FeeRuleId>,
 }
 
-/// The fee of a sale at `at`: of the rules in force the most specific (offer, listing, provider,
-/// everybody), and among equals the one that came into force last; `default_bps` without any.
+/// The fee of a sale at `at`; `default_bps` and the operator as bearer where no rule is in force.
+///
+/// Of the rules in force that are about the sale, the most specific one wins. Compared are, in this order:
+/// about this offer, about this listing, about this provider, about a band of prices, about a currency,
+/// about a kind of offer. Among equals the rule wins that came into force last. A rule is taken whole: its
+/// share and its bearer belong together. What it says is frozen on the order line when the order is placed.
 pub fn resolve(rules: &[fee_rule::Model], sale: Sale, at: OffsetDateTime, default_bps: u32) -> Fee {
-    let applies = |rule: &&fee_rule::Model| {
-        rule.from_at.0 <= at
-            && rule.organization_id.is_none_or(|id| id == sale.provider)
-            && rule.listing_id.is_none_or(|id| id == sale.listing)
-            && rule.offer_id.is_none_or(|id| id == sale.offer)
+    let in_force = rules.iter().filter(|rule| rule.from_at.0 <= at && is_about(rule, sale));
+    let Some(rule) = in_force.max_by_key(|rule| specificity(rule)) else {
+        return Fee { bps: default_bps, bearer: FeeBearer::Operator, rule: None };
     };
-    let specific = |rule: &fee_rule::Model| {
-        (rule.offer_id.is_some(), rule.listing_id.is_some(), rule.organization_id.is_some(), rule.from_at, rule.id)
-    };
-    rules.iter().filter(applies).max_by_key(|rule| specific(rule)).map_or(
-        Fee { bps: default_bps, rule: None },
-        |rule| Fee { bps: u32::try_from(rule.operator_bps).unwrap_or(default_bps), rule: Some(rule.id) },
-    )
+    let bps = u32::try_from(rule.operator_bps).unwrap_or(default_bps);
+    Fee { bps, bearer: rule.fee_bearer, rule: Some(rule.id) }
+}
+
+/// True when the rule is about this sale; the ends of its band are in it.
+fn is_about(rule: &fee_rule::Model, sale: Sale) -> bool {
+    rule.organization_id.is_none_or(|id| id == sale.provider)
+        && rule.listing_id.is_none_or(|id| id == sale.listing)
+        && rule.offer_id.is_none_or(|id| id == sale.offer)
+        && rule.offer_kind.is_none_or(|kind| kind == sale.kind)
+        && rule.currency.as_deref().is_none_or(|code| code == sale.price.currency.code())
+        && rule.price_min_minor.is_none_or(|minor| minor <= sale.price.minor)
+        && rule.price_max_minor.is_none_or(|minor| sale.price.minor <= minor)
+}
+
+/// What rules are compared by, as [`resolve`] says.
+fn specificity(rule: &fee_rule::Model) -> ([bool; 6], entity::Timestamp, FeeRuleId) {
+    let about = [
+        rule.offer_id.is_some(),
+        rule.listing_id.is_some(),
+        rule.organization_id.is_some(),
+        rule.price_min_minor.is_some() || rule.price_max_minor.is_some(),
+        rule.currency.is_some(),
+        rule.offer_kind.is_some(),
+    ];
+    (about, rule.from_at, rule.id)
 }
 
 #[cfg(test)]
@@ -53,8 +83,18 @@ mod tests {
 
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 
+    fn money(minor: i64, code: &str) -> Money {
+        Money::new(minor, code.parse().expect("in the table"))
+    }
+
     fn sale() -> Sale {
-        Sale { provider: OrgId::derived("p"), listing: ListingId::derived("l"), offer: OfferId::derived("o") }
+        Sale {
+            provider: OrgId::derived("p"),
+            listing: ListingId::derived("l"),
+            offer: OfferId::derived("o"),
+            kind: OfferKind::OneOff,
+            price: money(10_000, "EUR"),
+        }
     }
 
     fn rule(bps: i32, from_days: i64) -> fee_rule::Model {
@@ -67,12 +107,22 @@ mod tests {
             from_at: Timestamp(NOW + Duration::days(from_days)),
             created_by: None,
             created_at: Timestamp(NOW),
+            offer_kind: None,
+            currency: None,
+            price_min_minor: None,
+            price_max_minor: None,
+            fee_bearer: FeeBearer::Operator,
         }
+    }
+
+    fn band(bps: i32, min: Option<i64>, max: Option<i64>) -> fee_rule::Model {
+        let currency = Some("EUR".to_owned());
+        fee_rule::Model { currency, price_min_minor: min, price_max_minor: max, ..rule(bps, -1) }
     }
 
     #[test]
     fn without_rules_the_default_applies() {
-        assert_eq!(resolve(&[], sale(), NOW, 2_000), Fee { bps: 2_000, rule: None });
+        assert_eq!(resolve(&[], sale(), NOW, 2_000), Fee { bps: 2_000, bearer: FeeBearer::Operator, rule: None });
     }
 
     #[test]
@@ -91,5 +141,42 @@ mod tests {
         let rules = [rule(1_000, -1), provider, offer, foreign];
         assert_eq!(resolve(&rules, sale(), NOW, 2_000).bps, 1_700);
         assert_eq!(resolve(&rules[..2], sale(), NOW, 2_000).bps, 1_800);
+    }
+
+    #[test]
+    fn a_band_holds_its_ends_and_only_its_currency() {
+        let rules = [rule(2_000, -1), band(1_000, Some(10_000), Some(50_000))];
+        let bps = |minor, code| resolve(&rules, Sale { price: money(minor, code), ..sale() }, NOW, 1).bps;
+        assert_eq!(
+            [bps(9_999, "EUR"), bps(10_000, "EUR"), bps(50_000, "EUR"), bps(50_001, "EUR")],
+            [2_000, 1_000, 1_000, 2_000]
+        );
+        assert_eq!(bps(10_000, "DKK"), 2_000);
+    }
+
+    #[test]
+    fn what_is_sold_counts_more_than_at_what_price_and_that_more_than_in_which_way() {
+        let kind = |bps| fee_rule::Model { offer_kind: Some(OfferKind::OneOff), ..rule(bps, -1) };
+        let currency = |bps| fee_rule::Model { currency: Some("EUR".to_owned()), ..rule(bps, -1) };
+        let provider = |bps| fee_rule::Model { organization_id: Some(sale().provider), ..rule(bps, -1) };
+        let listing = |bps| fee_rule::Model { listing_id: Some(sale().listing), ..rule(bps, -1) };
+        let offer = |bps| fee_rule::Model { offer_id: Some(sale().offer), ..rule(bps, -1) };
+        let rules = [rule(7, -1), kind(6), currency(5), band(4, None, Some(10_000)), provider(3), listing(2), offer(1)];
+        for count in 1..=rules.len() {
+            let winner = resolve(&rules[..count], sale(), NOW, 9).bps;
+            assert_eq!(winner, u32::try_from(8 - count).expect("small"), "of the first {count}");
+            let mut reversed = rules[..count].to_vec();
+            reversed.reverse();
+            assert_eq!(resolve(&reversed, sale(), NOW, 9).bps, winner, "in any order");
+        }
+        let subscription = fee_rule::Model { offer_kind: Some(OfferKind::Subscription), ..rule(6, -1) };
+        assert_eq!(resolve(&[subscription], sale(), NOW, 9).bps, 9, "about another kind of offer");
+    }
+
+    #[test]
+    fn share_and_bearer_come_from_the_same_rule() {
+        let borne = fee_rule::Model { fee_bearer: FeeBearer::Provider, ..rule(1_500, -3) };
+        assert_eq!(resolve(std::slice::from_ref(&borne), sale(), NOW, 9).bearer, FeeBearer::Provider);
+        assert_eq!(resolve(&[borne, rule(1_400, -1)], sale(), NOW, 9).bearer, FeeBearer::Operator);
     }
 }

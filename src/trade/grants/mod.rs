@@ -4,5 +4,6 @@ pub mod http;
 mod service;
 mod store;
 
+pub(super) use service::end_of_order;
 pub use service::end_terms;
-pub(super) use store::{from_order, insert_all};
+pub(super) use store::{from_order, insert_all, is_open, reinstate, reword_end};

@@ -2,7 +2,8 @@
 
 use entity::{
     Timestamp, grant,
-    ids::{GrantId, ListingId, OrgId},
+    ids::{GrantId, ListingId, OrderId, OrgId},
+    order, order_line,
     states::GrantState,
 };
 use sea_orm::{
@@ -13,29 +14,40 @@ use time::OffsetDateTime;
 
 use crate::{base::clock::add_months, db::Tx, error::Result, trade::orders::OrderFacts};
 
-/// The grant that an order entitles to, from `now` on.
-pub(in crate::trade) fn from_order(facts: &OrderFacts, now: OffsetDateTime) -> grant::Model {
-    let months = facts.line.term_months.and_then(|months| u16::try_from(months).ok());
+/// The grants that an order entitles to: one for each line that gives access.
+///
+/// A line that pays for a period opens the door for that period, any other from `now` on for its term.
+pub(in crate::trade) fn from_order(facts: &OrderFacts, now: OffsetDateTime) -> Vec<grant::Model> {
+    facts.lines().filter(|line| line.grants_access).map(|line| from_line(&facts.order, line, now)).collect()
+}
+
+fn from_line(order: &order::Model, line: &order_line::Model, now: OffsetDateTime) -> grant::Model {
+    let months = line.term_months.and_then(|months| u16::try_from(months).ok());
+    let starts_at = line.period_from.unwrap_or(Timestamp(now));
     grant::Model {
         id: GrantId::at(now),
-        order_id: facts.order.id,
-        line_no: facts.line.line_no,
-        listing_id: facts.line.listing_id,
-        organization_id: facts.order.buyer_id,
-        provider_id: facts.line.provider_id,
-        licence_hash: facts.line.licence_hash.clone(),
-        coverage: facts.line.coverage,
-        through_revision: facts.line.revision_number,
+        order_id: order.id,
+        line_no: line.line_no,
+        listing_id: line.listing_id,
+        organization_id: order.buyer_id,
+        provider_id: line.provider_id,
+        licence_hash: line.licence_hash.clone(),
+        coverage: line.coverage,
+        through_revision: line.revision_number,
         state: GrantState::Active,
-        starts_at: Timestamp(now),
-        ends_at: months.map(|months| Timestamp(add_months(now, months))),
+        starts_at,
+        ends_at: line.period_until.or_else(|| months.map(|months| Timestamp(add_months(starts_at.0, months)))),
         ended_at: None,
         end_reason: None,
+        meter_id: None,
     }
 }
 
 /// Writes grants in one statement. An order line has one at most; the database refuses a second.
 pub(in crate::trade) async fn insert_all(tx: &Tx, grants: Vec<grant::Model>) -> Result<()> {
+    if grants.is_empty() {
+        return Ok(());
+    }
     let rows = grants.into_iter().map(IntoActiveModel::into_active_model);
     grant::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;
     Ok(())
@@ -78,10 +90,10 @@ pub(super) async fn list(conn: &impl ConnectionTrait, wanted: Wanted, limit: usi
     Ok(query.all(conn).await?)
 }
 
-/// Active grants whose term is over.
+/// Grants not ended yet whose term is over.
 pub(super) async fn over(conn: &impl ConnectionTrait, now: OffsetDateTime, limit: u64) -> Result<Vec<grant::Model>> {
     Ok(grant::Entity::find()
-        .filter(grant::Column::State.eq(GrantState::Active))
+        .filter(grant::Column::State.is_in([GrantState::Active, GrantState::Suspended]))
         .filter(grant::Column::EndsAt.lte(Timestamp(now)))
         .order_by_asc(grant::Column::EndsAt)
         .limit(limit)
@@ -89,15 +101,67 @@ pub(super) async fn over(conn: &impl ConnectionTrait, now: OffsetDateTime, limit
         .await?)
 }
 
-/// Ends an active grant; false when it was not active any more.
+/// Whether a grant of this order still opens the door.
+pub(in crate::trade) async fn is_open(tx: &Tx, order: OrderId) -> Result<bool> {
+    let active = grant::Entity::find()
+        .filter(grant::Column::OrderId.eq(order))
+        .filter(grant::Column::State.eq(GrantState::Active));
+    Ok(active.one(tx.conn()).await?.is_some())
+}
+
+/// Ends a grant whose term is over; false when it ended before, or its end was moved.
 pub(super) async fn end(tx: &Tx, id: GrantId, reason: &str, now: OffsetDateTime) -> Result<bool> {
     let updated = grant::Entity::update_many()
         .col_expr(grant::Column::State, Expr::value(GrantState::Ended))
         .col_expr(grant::Column::EndedAt, Expr::value(Some(Timestamp(now))))
         .col_expr(grant::Column::EndReason, Expr::value(Some(reason)))
         .filter(grant::Column::Id.eq(id))
-        .filter(grant::Column::State.eq(GrantState::Active))
+        .filter(grant::Column::State.is_in([GrantState::Active, GrantState::Suspended]))
+        // A subscription may have moved the end since this grant was found.
+        .filter(grant::Column::EndsAt.lte(Timestamp(now)))
         .exec(tx.conn())
         .await?;
     Ok(updated.rows_affected == 1)
+}
+
+/// Ends the active grants of an order; returns them.
+pub(super) async fn end_of_order(
+    tx: &Tx,
+    order: OrderId,
+    reason: &str,
+    now: OffsetDateTime,
+) -> Result<Vec<grant::Model>> {
+    Ok(grant::Entity::update_many()
+        .col_expr(grant::Column::State, Expr::value(GrantState::Ended))
+        .col_expr(grant::Column::EndedAt, Expr::value(Some(Timestamp(now))))
+        .col_expr(grant::Column::EndReason, Expr::value(Some(reason)))
+        .filter(grant::Column::OrderId.eq(order))
+        .filter(grant::Column::State.eq(GrantState::Active))
+        .exec_with_returning(tx.conn())
+        .await?)
+}
+
+/// Opens grants again that ended for this reason.
+pub(in crate::trade) async fn reinstate(tx: &Tx, order: OrderId, reason: &str) -> Result<()> {
+    grant::Entity::update_many()
+        .col_expr(grant::Column::State, Expr::value(GrantState::Active))
+        .col_expr(grant::Column::EndedAt, Expr::value(Option::<Timestamp>::None))
+        .col_expr(grant::Column::EndReason, Expr::value(Option::<String>::None))
+        .filter(grant::Column::OrderId.eq(order))
+        .filter(grant::Column::State.eq(GrantState::Ended))
+        .filter(grant::Column::EndReason.eq(reason))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Gives ended grants of an order another reason.
+pub(in crate::trade) async fn reword_end(tx: &Tx, order: OrderId, from: &str, to: &str) -> Result<()> {
+    grant::Entity::update_many()
+        .col_expr(grant::Column::EndReason, Expr::value(Some(to)))
+        .filter(grant::Column::OrderId.eq(order))
+        .filter(grant::Column::EndReason.eq(from))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
 }

@@ -4,21 +4,22 @@
 
 use axum::{extract::State, http::StatusCode};
 use entity::{
-    ids::{ListingId, OfferId, OrderId, OrgId},
-    states::{Coverage, OfferKind, OrderState},
+    ids::{ListingId, OfferId, OrderId, OrgId, SavedMethodId},
+    states::OrderState,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
+    quote_http::{self, one},
     service::{self, PlaceOrder},
     store,
-    views::{OrderView, view, views},
+    views::{LineView, OrderView, view, views},
 };
 use crate::{
-    auth::actor::{Acting, CanBuy, CanEdit, CanRead, Visitor},
-    base::{LangText, Money, page::Page},
+    auth::actor::{Acting, CanBuy, CanEdit, CanRead},
+    base::{Money, page::Page},
     error::{Check, Error, Result},
     http::{
         Id, IdempotencyHeader, Json, Query,
@@ -32,7 +33,7 @@ use crate::{
 /// The routes of quotes and orders.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(create_quote))
+        .merge(quote_http::routes())
         .routes(routes!(place_order, list_orders))
         .routes(routes!(get_order))
         .routes(routes!(approve_order))
@@ -61,80 +62,6 @@ impl Side {
     }
 }
 
-/// What to quote.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"offer_id": "off_019352f0a1b27c3d8e4f5061728394a5"}))]
-pub struct QuoteIn {
-    /// The offer.
-    pub offer_id: OfferId,
-}
-
-/// Exactly what an order would cost and give.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({
-    "offer_id": "off_019352f0a1b27c3d8e4f5061728394a5", "listing_id": "lst_019352f0a1b27c3d8e4f5061728394a5",
-    "title": {"en": "River levels"}, "kind": "one_off", "total": {"minor": 10001, "currency": "EUR"},
-    "provider_share": {"minor": 8001, "currency": "EUR"}, "operator_share": {"minor": 2000, "currency": "EUR"},
-    "fee_bps": 2000, "licence_hash": "5f6a…", "approval_required": false, "coverage": "snapshot", "through_revision": 3
-}))]
-pub struct QuoteView {
-    /// The offer.
-    pub offer_id: OfferId,
-    /// What is offered.
-    pub listing_id: ListingId,
-    /// Its title.
-    pub title: LangText,
-    /// How it is priced.
-    pub kind: OfferKind,
-    /// What you pay, in all.
-    pub total: Money,
-    /// What of it the provider receives.
-    pub provider_share: Money,
-    /// What of it the operator keeps.
-    pub operator_share: Money,
-    /// The operator's part in basis points.
-    pub fee_bps: u32,
-    /// Months the grant lasts; absent without an end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub term_months: Option<i32>,
-    /// The terms: read `GET /api/v1/licence-documents/{hash}`, and send the hash with the order.
-    pub licence_hash: String,
-    /// The provider looks at each order first.
-    pub approval_required: bool,
-    /// Which revisions the grant will cover.
-    pub coverage: Coverage,
-    /// The newest revision.
-    pub through_revision: i32,
-}
-
-/// Computes exactly what an order would cost; nothing is written.
-#[utoipa::path(post, path = "/quotes", tag = "trade", security((), ("bearer" = [])), request_body = QuoteIn,
-    responses((status = 200, description = "The quote", body = QuoteView), (status = 404, description = "No such offer is open to you")))]
-pub async fn create_quote(
-    State(app): State<AppState>,
-    visitor: Visitor,
-    Json(input): Json<QuoteIn>,
-) -> Result<Json<QuoteView>> {
-    let quote = service::quote(&app, input.offer_id, visitor.org_id()).await?;
-    let offer = quote.offer;
-    Ok(Json(QuoteView {
-        offer_id: offer.id,
-        listing_id: offer.listing_id,
-        title: quote.title,
-        kind: offer.kind,
-        total: offer.price,
-        provider_share: quote.split.provider,
-        operator_share: quote.split.operator,
-        fee_bps: quote.fee.bps,
-        term_months: offer.term_months,
-        licence_hash: offer.licence_hash,
-        approval_required: offer.approval_required,
-        coverage: offer.coverage,
-        through_revision: quote.revision_number,
-    }))
-}
-
 /// An order to be placed.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -152,10 +79,36 @@ pub struct OrderIn {
     /// What the data will be used for.
     #[schema(min_length = 1, max_length = 2000)]
     pub use_case: String,
-    /// The processor's token for how to pay. Without it the order waits to be paid. In the sandbox: `pm_card_visa`.
+    /// The processor's token for how to pay, or `bank_transfer`, which gives the order weeks to be paid. Without it the
+    /// order waits to be paid. In the sandbox: `pm_card_visa`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 120)]
     pub payment_method: Option<String>,
+    /// A means of payment you keep here; needed where later charges follow from the order (a renewing or metered
+    /// offer, a price in parts). It also pays this order, unless `payment_method` does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved_method_id: Option<SavedMethodId>,
+    /// How many packs, or units of an offer with volume steps; 1 of any other.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[schema(minimum = 1, maximum = 100_000, default = 1)]
+    pub quantity: i32,
+    /// The code of a coupon of the provider's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 40)]
+    pub coupon: Option<String>,
+    /// Your own number for the order, which its invoices carry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 70)]
+    pub purchase_order: Option<String>,
+    /// What you expect to pay with the order, as it was quoted; if it is another sum by now, nothing is ordered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_total: Option<Money>,
+}
+
+/// Left out, it is 1: an idempotency key then stands for the same request either way.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_one(quantity: &i32) -> bool {
+    *quantity == 1
 }
 
 /// Places an order; with a means of payment it is paid and granted in the same call.
@@ -166,7 +119,7 @@ pub struct OrderIn {
         (status = 201, description = "Placed; look at `state`", body = OrderView),
         (status = 200, description = "This key placed it before; here is where it stands", body = OrderView),
         (status = 402, description = "Placed, but the processor declined; pay it with another means"),
-        (status = 409, description = "The licence is another now, the listing is your own, or the key was used for something else")))]
+        (status = 409, description = "The licence or the price is another now, the coupon is used up, the listing is your own, or the key was used for something else")))]
 pub async fn place_order(
     State(app): State<AppState>,
     Acting(actor, _): Acting<CanBuy>,
@@ -174,9 +127,18 @@ pub async fn place_order(
     Json(input): Json<OrderIn>,
 ) -> Result<(StatusCode, Json<OrderView>)> {
     let key = key.for_request(&format!("orders:{}", actor.org_id()), &input)?;
-    let OrderIn { offer_id, licence_hash, use_case, payment_method } = input;
-    let placed =
-        service::place(&app, &actor, PlaceOrder { offer_id, licence_hash, use_case, payment_method }, key).await?;
+    let wanted = PlaceOrder {
+        offer_id: input.offer_id,
+        licence_hash: input.licence_hash,
+        use_case: input.use_case,
+        payment_method: input.payment_method,
+        saved_method_id: input.saved_method_id,
+        quantity: input.quantity,
+        coupon: input.coupon,
+        purchase_order: input.purchase_order,
+        expected_total: input.expected_total,
+    };
+    let placed = service::place(&app, &actor, wanted, key).await?;
     let status = if placed.fresh { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(view(&app, placed.order_id, actor.org_id()).await?)))
 }
@@ -213,10 +175,11 @@ pub async fn list_orders(
     let wanted = store::Wanted { buyer, provider, state: query.state, listing: query.listing_id, before };
     let rows = store::list(app.db.read(), wanted, limit + 1).await?;
     let page = Page::from_rows(rows, limit, |facts| facts.order.id);
-    Ok(Json(Page { items: views(&app.db, page.items).await?, next_cursor: page.next_cursor }))
+    let items = views(&app.db, page.items).await?.into_iter().filter_map(|view| view.shown_to(actor.org_id()));
+    Ok(Json(Page { items: items.collect(), next_cursor: page.next_cursor }))
 }
 
-/// Shows an order to its buyer and its provider.
+/// Shows an order to its buyer and its providers; of a bundle each provider sees its own shares only.
 #[utoipa::path(get, path = "/orders/{order_id}", tag = "trade", security(("bearer" = [])),
     params(("order_id" = OrderId, Path, description = "The order")),
     responses((status = 200, description = "The order", body = OrderView)))]
@@ -297,9 +260,13 @@ pub struct ReceiptView {
     /// The document that was accepted; its canonical JSON has the hash on the order.
     #[schema(value_type = Object)]
     pub licence_document: serde_json::Value,
-    /// The agreement as ODRL 2.2 JSON-LD.
+    /// The agreement as ODRL 2.2 JSON-LD; of a bundle, that about the first listing (for a provider, the first of its own).
     #[schema(value_type = Object)]
     pub agreement: serde_json::Value,
+    /// The agreements about the further listings of a bundle.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    pub more_agreements: Vec<serde_json::Value>,
     /// The same terms as text; `lang` is en, zh-Hant, ja or da.
     pub licence_text_url: String,
 }
@@ -316,15 +283,25 @@ pub async fn get_receipt(
     let order = view(&app, id, actor.org_id()).await?;
     let agreed_at = order.closed_at.filter(|_| order.state == OrderState::Completed);
     let agreed_at = agreed_at.ok_or_else(|| Error::conflict("There is a receipt once the order is completed."))?;
-    let parties = licences::Parties {
-        agreement: order.id.to_string(),
-        target: order.listing_id.to_string(),
-        assigner: order.provider_id.to_string(),
-        assignee: order.buyer_id.to_string(),
-        agreed_at: agreed_at.0,
-    };
-    let agreed = licences::licence_agreement(app.db.read(), &order.licence_hash, &parties).await?;
+    let mut agreements = Vec::new();
+    let mut document = None;
+    let own = |line: &&LineView| order.buyer_id == actor.org_id() || line.provider_id == actor.org_id();
+    for line in order.lines.iter().filter(own) {
+        let parties = licences::Parties {
+            agreement: order.id.to_string(),
+            target: line.listing_id.to_string(),
+            assigner: line.provider_id.to_string(),
+            assignee: order.buyer_id.to_string(),
+            agreed_at: agreed_at.0,
+        };
+        let agreed = licences::licence_agreement(app.db.read(), &order.licence_hash, &parties).await?;
+        agreements.push(agreed.odrl);
+        document = Some(agreed.document);
+    }
+    let mut agreements = agreements.into_iter();
+    let agreement = agreements.next().ok_or_else(|| Error::internal("an order without a line"))?;
     let licence_text_url = format!("/api/v1/licence-documents/{}/text?lang=en", order.licence_hash);
-    let licence_document = serde_json::to_value(agreed.document)?;
-    Ok(Json(ReceiptView { order, licence_document, agreement: agreed.odrl, licence_text_url }))
+    let licence_document = serde_json::to_value(document)?;
+    let more_agreements = agreements.collect();
+    Ok(Json(ReceiptView { order, licence_document, agreement, more_agreements, licence_text_url }))
 }

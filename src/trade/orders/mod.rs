@@ -1,14 +1,20 @@
 //! Orders: from a quote to something paid and granted, or declined, cancelled, expired.
 
+mod checkout;
+mod freeze;
 pub mod http;
 mod model;
 pub(super) mod placing;
 pub(super) mod pricing;
+mod quote;
+mod quote_http;
 mod service;
 pub(super) mod store;
 pub mod views;
 
+pub use checkout::{Checkout, Later, LaterReason, QuotedLine};
 pub use model::{OrderError, Step};
-pub use service::{PlaceOrder, Placed, Quote, approve, cancel, decline, expire_due, place, quote};
+pub use quote::{Ask, Quote, quote};
+pub use service::{PlaceOrder, Placed, approve, cancel, decline, expire_due, place};
 pub use store::OrderFacts;
 pub(super) use views::{OrderView, views_of};

@@ -19,7 +19,10 @@ use crate::{
     },
     error::{Error, Result},
     people::audit,
-    trade::payments::{complete, store as payment_store},
+    trade::{
+        coupons::{self, Use},
+        payments::{complete, store as payment_store},
+    },
 };
 
 /// An order to be written down.
@@ -27,6 +30,7 @@ use crate::{
 pub(in crate::trade) struct NewOrder {
     pub facts: OrderFacts,
     pub payment: Option<payment::Model>,
+    pub coupon: Option<Use>,
     pub actor: Actor,
     pub key: IdempotencyKey,
     pub now: OffsetDateTime,
@@ -44,8 +48,8 @@ pub(in crate::trade) enum Recorded {
 /// Writes `orders` down in one transaction, their keys claimed first.
 ///
 /// # Errors
-/// Those of [`claim`] for a single order; for several also a conflict when a key was used before, and
-/// then each has to be written alone.
+/// Those of [`claim`] for a single order, and `Conflict` when its coupon is used up; for several also a conflict when a
+/// key was used before, and then each has to be written alone.
 pub(in crate::trade) async fn record(db: &Db, orders: Vec<NewOrder>) -> Result<Vec<Recorded>> {
     let orders = Arc::new(orders);
     db.write("trade.place_order", move |tx| {
@@ -72,6 +76,9 @@ pub(in crate::trade) async fn record(db: &Db, orders: Vec<NewOrder>) -> Result<V
 async fn write(tx: &Tx, orders: &[NewOrder]) -> Result<()> {
     let Some(now) = orders.iter().map(|order| order.now).max() else { return Ok(()) };
     store::insert_all(tx, orders.iter().map(|order| &order.facts)).await?;
+    let uses =
+        orders.iter().filter_map(|order| Some((order.facts.order.id, order.facts.order.buyer_id, order.coupon?)));
+    coupons::claim_all(tx, uses.collect(), now).await?;
     payment_store::insert_all(tx, orders.iter().filter_map(|order| order.payment.clone()).collect()).await?;
     let events = orders.iter().map(|order| audit::Event {
         author: (&order.actor).into(),

@@ -1,24 +1,23 @@
 //! Placing orders and deciding about them.
 
 use entity::{
-    Timestamp,
-    ids::{OfferId, OrderId},
-    order, order_line,
-    states::{ListingState, OfferKind, OrderState, PaymentState},
+    ids::{OfferId, OrderId, SavedMethodId},
+    states::{OrderState, PaymentState},
 };
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
 use super::{
+    checkout::QuotedLine,
+    freeze::freeze,
     model::Step,
     placing::{NewOrder, Recorded},
-    pricing::{ForSale, sale_of},
+    quote::{Ask, Quote, quote},
     store::{self, OrderFacts},
 };
 use crate::{
     auth::{Actor, actor::ActingOrg},
-    base::{LangText, money::Split},
-    catalog::listings,
+    base::Money,
     db::{
         Tx,
         idempotency::{IdempotencyKey, find_claim},
@@ -27,11 +26,12 @@ use crate::{
     error::{Check, Error, Problem, Result},
     limits,
     people::audit,
+    ports::payments::BANK_TRANSFER,
     state::AppState,
-    terms::offers::SaleOffer,
     trade::{
-        fees::{self, Fee},
-        payments::{self, complete, store as payment_store},
+        coupons, methods,
+        payments::{self, Means, complete, store as payment_store},
+        subscriptions,
     },
 };
 
@@ -49,21 +49,23 @@ pub struct PlaceOrder {
     pub use_case: String,
     /// How to pay; without it the order waits to be paid.
     pub payment_method: Option<String>,
+    /// A kept means of payment, for this order where no other is given, and for what follows from it.
+    pub saved_method_id: Option<SavedMethodId>,
+    /// How many units; 1 where an offer has none.
+    pub quantity: i32,
+    /// The code of a coupon.
+    pub coupon: Option<String>,
+    /// The buyer's own number for the order.
+    pub purchase_order: Option<String>,
+    /// What the buyer expects to pay now; another sum is refused.
+    pub expected_total: Option<Money>,
 }
 
-/// What an order would cost and give.
-#[derive(Debug, Clone)]
-pub struct Quote {
-    /// The offer, as it is now.
-    pub offer: SaleOffer,
-    /// The listing's title.
-    pub title: LangText,
-    /// The newest revision.
-    pub revision_number: i32,
-    /// The parts of the price.
-    pub split: Split,
-    /// Basis points of the operator's part.
-    pub fee: Fee,
+impl PlaceOrder {
+    fn ask(&self) -> Ask {
+        let (quantity, coupon) = (self.quantity, self.coupon.clone());
+        Ask { offer_id: self.offer_id, quantity, coupon, expected_units: None }
+    }
 }
 
 /// An order that was placed, or found placed before under the same key.
@@ -75,70 +77,53 @@ pub struct Placed {
     pub fresh: bool,
 }
 
-/// Computes exactly what an order would cost, without placing it.
-///
-/// # Errors
-/// `NotFound` for an offer that is not open to `buyer`.
-pub async fn quote(app: &AppState, offer: OfferId, buyer: Option<entity::ids::OrgId>) -> Result<Quote> {
-    let now = app.clock.now();
-    let missing = || Error::not_found("offer open to you");
-    let ForSale { offer, facts, rules } = app.counter.quotes.ask(offer).await?.ok_or_else(missing)?;
-    let facts = match facts {
-        Some(facts) => facts,
-        None => listings::facts_for_sale(app.db.read(), offer.listing_id, buyer).await?.ok_or_else(missing)?,
-    };
-    let revision_number = facts.current_revision_number.filter(|_| facts.state == ListingState::Published);
-    let revision_number = revision_number.ok_or_else(missing)?;
-    let fee = fees::resolve(&rules, sale_of(&offer), now, app.config.trade.operator_bps);
-    let split = offer.price.split(fee.bps)?;
-    Ok(Quote { offer, title: facts.title, revision_number, split, fee })
-}
-
 /// Places an order, and pays it if a means of payment came with it.
 ///
 /// The first statement claims the idempotency key, so of racing twins one places and the others find
 /// its order. A free order that needs no approval is granted in the same transaction.
 ///
 /// # Errors
-/// `NotFound`, `Forbidden` and `LicenceChanged` before anything is written; those of
-/// [`payments::pay`] after, when the order stands and can be paid again.
+/// Those of [`quote`], `Forbidden`, `LicenceChanged` and `PriceChanged` before anything is written; `Conflict` when
+/// a coupon was used up meanwhile; those of [`payments::pay`] after, when the order stands and can be paid again.
 pub async fn place(app: &AppState, actor: &Actor, input: PlaceOrder, key: IdempotencyKey) -> Result<Placed> {
     check(&actor.organization, &input)?;
+    let means = methods::means_for(app, actor, input.payment_method.as_deref(), input.saved_method_id).await?;
     let quote = match acceptable_quote(app, actor, &input).await {
         Ok(quote) => quote,
         Err(refusal) => {
             // The offer may be gone by now; a repeated request still finds the order it placed.
             let earlier = find_claim(app.db.read(), &key).await?.ok_or(refusal)?;
-            return resume(app, &earlier, input.payment_method.as_deref()).await;
+            return resume(app, &earlier, means.as_ref()).await;
         }
     };
     let now = app.clock.now();
-    let facts = freeze(app, &quote, actor, &input, now);
-    let wants_payment = !facts.is_free() && input.payment_method.is_some();
+    let facts = freeze(app, &quote, actor, &input, now)?;
+    let wants_payment = !facts.is_free() && means.is_some();
     let payment = wants_payment.then(|| payments::attempt(&facts, 1, app.payments.name(), now));
     let payment_id = payment.as_ref().map(|payment| payment.id);
-    let order = NewOrder { facts: facts.clone(), payment, actor: actor.clone(), key, now };
+    let coupon = quote.coupon;
+    let order = NewOrder { facts: facts.clone(), payment, coupon, actor: actor.clone(), key, now };
     match app.counter.orders.ask(order).await? {
         Recorded::Fresh => {
             let placed = Placed { order_id: facts.order.id, fresh: true };
-            if let (Some(payment), Some(method)) = (payment_id, input.payment_method.as_deref()) {
-                payments::pay(app, facts, payment, method).await?;
+            if let (Some(payment), Some(means)) = (payment_id, means.as_ref()) {
+                payments::pay(app, facts, payment, means).await?;
             }
             Ok(placed)
         }
-        Recorded::Earlier(earlier) => resume(app, &earlier, input.payment_method.as_deref()).await,
+        Recorded::Earlier(earlier) => resume(app, &earlier, means.as_ref()).await,
     }
 }
 
 /// Goes on where a crash or a lost answer left the order that the key points at.
-async fn resume(app: &AppState, earlier: &str, method: Option<&str>) -> Result<Placed> {
+async fn resume(app: &AppState, earlier: &str, means: Option<&Means>) -> Result<Placed> {
     let order_id: OrderId = earlier.parse().map_err(Error::internal)?;
     let facts = store::load(app.db.read(), order_id).await?;
     let attempts = payment_store::of_orders(app.db.read(), &[order_id]).await?;
     // The first attempt is the one that came with the order; later ones have requests, and means, of their own.
     let unfinished = attempts.iter().find(|row| row.attempt == 1 && payment_store::IN_FLIGHT.contains(&row.state));
-    if let (Some(attempt), Some(method)) = (unfinished, method) {
-        payments::repeat(app, facts, attempt, method).await?;
+    if let (Some(attempt), Some(means)) = (unfinished, means) {
+        payments::repeat(app, facts, attempt, means).await?;
     }
     Ok(Placed { order_id, fresh: false })
 }
@@ -149,19 +134,34 @@ fn check(buyer: &ActingOrg, input: &PlaceOrder) -> Result<()> {
     }
     let mut check = Check::new();
     check.text(&input.use_case, limits::NOTE_CHARS_MAX, "/use_case");
+    if let Some(number) = &input.purchase_order {
+        check.name(number, limits::PURCHASE_ORDER_CHARS_MAX, "/purchase_order");
+    }
     check.done()?;
     input.payment_method.as_deref().map_or(Ok(()), payments::http::check_method)
 }
 
 async fn acceptable_quote(app: &AppState, actor: &Actor, input: &PlaceOrder) -> Result<Quote> {
-    let quote = quote(app, input.offer_id, Some(actor.org_id())).await?;
+    let quote = quote(app, &input.ask(), Some(actor.org_id())).await?;
     check_against(&quote, actor, input)?;
+    subscriptions::require_method(&quote.offer, input.saved_method_id)?;
     Ok(quote)
 }
 
 fn check_against(quote: &Quote, actor: &Actor, input: &PlaceOrder) -> Result<()> {
-    if quote.offer.provider_id == actor.org_id() {
+    let own = |line: &QuotedLine| line.provider_id == actor.org_id();
+    if quote.offer.provider_id == actor.org_id() || quote.checkout.lines.iter().any(own) {
         return Err(Error::conflict("This is your own listing; there is no need to order it."));
+    }
+    if let Some(expected) = input.expected_total.filter(|expected| *expected != quote.checkout.total) {
+        let detail =
+            format!("This costs {} now, not {expected}. Ask for a quote, then order again.", quote.checkout.total);
+        return Err(Error::new(Problem::PriceChanged, detail));
+    }
+    if quote.offer.approval_required && input.payment_method.as_deref() == Some(BANK_TRANSFER) {
+        let advice =
+            "The provider looks at this order first: leave it out, and pay by bank transfer once it is approved.";
+        return Err(Error::invalid("/payment_method", advice));
     }
     if quote.offer.licence_hash != input.licence_hash {
         let detail = format!(
@@ -171,59 +171,6 @@ fn check_against(quote: &Quote, actor: &Actor, input: &PlaceOrder) -> Result<()>
         return Err(Error::new(Problem::LicenceChanged, detail));
     }
     Ok(())
-}
-
-/// The order with everything frozen that was promised.
-fn freeze(app: &AppState, quote: &Quote, actor: &Actor, input: &PlaceOrder, now: OffsetDateTime) -> OrderFacts {
-    let (offer, id) = (&quote.offer, OrderId::at(now));
-    let state = match (offer.approval_required, offer.kind) {
-        (true, _) => OrderState::AwaitingApproval,
-        (false, OfferKind::Free) => OrderState::Completed,
-        (false, _) => OrderState::AwaitingPayment,
-    };
-    let window = match state {
-        OrderState::AwaitingApproval => Duration::days(i64::from(app.config.trade.approval_window_days)),
-        _ => Duration::hours(i64::from(app.config.trade.payment_window_hours)),
-    };
-    let order = order::Model {
-        id,
-        buyer_id: actor.org_id(),
-        placed_by: actor.account_id,
-        state,
-        use_case: input.use_case.clone(),
-        currency: offer.price.currency.code().to_owned(),
-        total_minor: offer.price.minor,
-        created_at: Timestamp(now),
-        expires_at: Timestamp(now + window),
-        decided_at: None,
-        decision_note: None,
-        closed_at: (state == OrderState::Completed).then_some(Timestamp(now)),
-        hold_ended_at: None,
-    };
-    OrderFacts { line: freeze_line(app, quote, id), order }
-}
-
-fn freeze_line(app: &AppState, quote: &Quote, order: OrderId) -> order_line::Model {
-    let offer = &quote.offer;
-    order_line::Model {
-        order_id: order,
-        line_no: 1,
-        listing_id: offer.listing_id,
-        offer_id: offer.id,
-        provider_id: offer.provider_id,
-        offer_kind: offer.kind,
-        price_minor: offer.price.minor,
-        currency: offer.price.currency.code().to_owned(),
-        fee_rule_id: quote.fee.rule,
-        fee_bps: i32::try_from(quote.fee.bps).unwrap_or(i32::MAX),
-        operator_minor: quote.split.operator.minor,
-        provider_minor: quote.split.provider.minor,
-        licence_hash: offer.licence_hash.clone(),
-        term_months: offer.term_months,
-        coverage: offer.coverage,
-        revision_number: quote.revision_number,
-        hold_days: i32::try_from(app.config.trade.hold_days).unwrap_or(i32::MAX),
-    }
 }
 
 pub(super) fn news(facts: &OrderFacts, kind: &'static str) -> News {
@@ -283,7 +230,7 @@ pub async fn decline(app: &AppState, actor: &Actor, id: OrderId, note: String) -
                 store::advance(&tx, id, facts.order.state, to, now).await?;
                 store::note_decision(&tx, id, Some(note), None, now).await?;
                 audit::record(&tx, &actor, "order.decline", id, json!({}), now).await?;
-                outbox::append(&tx, vec![news(&facts, "order.declined")], now).await?;
+                close_unpaid(&tx, &facts, "order.declined", now).await?;
                 Ok(((), tx))
             }
         })
@@ -291,9 +238,18 @@ pub async fn decline(app: &AppState, actor: &Actor, id: OrderId, note: String) -
     payments::release(app, id).await
 }
 
+/// Gives back what an order took that is closed without being paid, and tells of it.
+async fn close_unpaid(tx: &Tx, facts: &OrderFacts, kind: &'static str, now: OffsetDateTime) -> Result<()> {
+    // Only a discount can come from a coupon.
+    if facts.lines().any(|line| line.discount_minor > 0) {
+        coupons::give_back(tx, facts.order.id, now).await?;
+    }
+    outbox::append(tx, vec![news(facts, kind)], now).await
+}
+
 async fn lock_for_provider(tx: &Tx, id: OrderId, actor: &Actor) -> Result<OrderFacts> {
     let facts = store::lock(tx, id).await?;
-    if facts.line.provider_id == actor.org_id() { Ok(facts) } else { Err(Error::not_found("order")) }
+    if facts.is_sold_by(actor.org_id()) { Ok(facts) } else { Err(Error::not_found("order")) }
 }
 
 /// Cancels an order that is neither paid nor being paid.
@@ -301,6 +257,9 @@ async fn lock_for_provider(tx: &Tx, id: OrderId, actor: &Actor) -> Result<OrderF
 /// # Errors
 /// `NotFound` for somebody else's order, `Conflict` when it is closed or a payment is under way.
 pub async fn cancel(app: &AppState, actor: &Actor, id: OrderId) -> Result<()> {
+    if store::load(app.db.read(), id).await?.order.buyer_id == actor.org_id() {
+        payments::stop_waiting(app, id).await?;
+    }
     let (now, by) = (app.clock.now(), actor.clone());
     app.db
         .write("trade.cancel_order", move |tx| {
@@ -310,13 +269,16 @@ pub async fn cancel(app: &AppState, actor: &Actor, id: OrderId) -> Result<()> {
                 if facts.order.buyer_id != actor.org_id() {
                     return Err(Error::not_found("order"));
                 }
+                if facts.order.subscription_id.is_some() {
+                    return Err(Error::conflict("This order belongs to a subscription. Cancel that instead."));
+                }
                 let to = Step::Cancel.from(facts.order.state)?;
                 if is_being_paid(&tx, &facts).await? {
                     return Err(Error::conflict("A payment of this order is under way. Try again in a minute."));
                 }
                 store::advance(&tx, id, facts.order.state, to, now).await?;
                 audit::record(&tx, &actor, "order.cancel", id, json!({}), now).await?;
-                outbox::append(&tx, vec![news(&facts, "order.cancelled")], now).await?;
+                close_unpaid(&tx, &facts, "order.cancelled", now).await?;
                 Ok(((), tx))
             }
         })
@@ -363,7 +325,7 @@ async fn expire(app: &AppState, id: OrderId) -> Result<bool> {
                 return Ok((false, tx));
             }
             let done = store::advance(&tx, id, facts.order.state, to, now).await?;
-            outbox::append(&tx, vec![news(&facts, "order.expired")], now).await?;
+            close_unpaid(&tx, &facts, "order.expired", now).await?;
             Ok((done, tx))
         })
         .await

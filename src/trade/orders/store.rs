@@ -1,10 +1,12 @@
 //! Orders and their lines in the database.
 
+use std::collections::HashMap;
+
 use entity::{
     Timestamp, grant,
-    ids::{GrantId, ListingId, OrderId, OrgId},
+    ids::{GrantId, ListingId, OrderId, OrgId, SubscriptionId},
     order, order_line,
-    states::OrderState,
+    states::{OrderState, TaxMode},
 };
 use sea_orm::{
     ActiveValue::Set,
@@ -18,6 +20,7 @@ use crate::{
     base::{Currency, Money},
     db::Tx,
     error::{Error, Result},
+    ledger::Account,
 };
 
 /// An order with its line: everything that was frozen when it was placed.
@@ -25,11 +28,31 @@ use crate::{
 pub struct OrderFacts {
     /// The order.
     pub order: order::Model,
-    /// Its line.
+    /// Its first line.
     pub line: order_line::Model,
+    /// The further lines of a bundle, in their order.
+    pub more: Vec<order_line::Model>,
 }
 
 impl OrderFacts {
+    /// All lines, in their order.
+    pub fn lines(&self) -> impl Iterator<Item = &order_line::Model> {
+        std::iter::once(&self.line).chain(&self.more)
+    }
+
+    /// True when `org` sells something of it.
+    pub fn is_sold_by(&self, org: OrgId) -> bool {
+        self.lines().any(|line| line.provider_id == org)
+    }
+
+    /// Puts an order and its lines together; nothing without a line.
+    pub(super) fn new(order: order::Model, mut lines: Vec<order_line::Model>) -> Option<Self> {
+        lines.sort_unstable_by_key(|line| line.line_no);
+        let mut lines = lines.into_iter();
+        let line = lines.next()?;
+        Some(Self { order, line, more: lines.collect() })
+    }
+
     /// What the buyer pays.
     ///
     /// # Errors
@@ -51,6 +74,12 @@ impl OrderFacts {
         Err(Error::conflict("The time in which this order could be approved or paid is over. Order again."))
     }
 
+    /// Where the tax of this sale is owed by the operator; nothing where there is none, or the provider owes it.
+    pub fn tax_account(&self) -> Option<Account> {
+        let owes = self.order.tax_mode == TaxMode::DeemedSupplier && self.order.tax_minor != 0;
+        self.order.tax_country.clone().filter(|_| owes).map(Account::Vat)
+    }
+
     /// True when there is nothing to pay.
     pub fn is_free(&self) -> bool {
         self.order.total_minor == 0
@@ -58,9 +87,12 @@ impl OrderFacts {
 }
 
 /// Writes several orders in one statement per table.
-pub(super) async fn insert_all<'a>(tx: &Tx, all: impl Iterator<Item = &'a OrderFacts>) -> Result<()> {
-    let rows = all.map(|facts| (facts.order.clone().into_active_model(), facts.line.clone().into_active_model()));
-    let (orders, lines): (Vec<order::ActiveModel>, Vec<order_line::ActiveModel>) = rows.unzip();
+pub(in crate::trade) async fn insert_all<'a>(tx: &Tx, all: impl Iterator<Item = &'a OrderFacts>) -> Result<()> {
+    let (mut orders, mut lines) = (Vec::new(), Vec::new());
+    for facts in all {
+        orders.push(facts.order.clone().into_active_model());
+        lines.extend(facts.lines().cloned().map(order_line::Model::into_active_model));
+    }
     order::Entity::insert_many(orders).exec_without_returning(tx.conn()).await?;
     order_line::Entity::insert_many(lines).exec_without_returning(tx.conn()).await?;
     Ok(())
@@ -72,13 +104,15 @@ async fn with_lines(conn: &impl ConnectionTrait, orders: Vec<order::Model>) -> R
     }
     let ids: Vec<OrderId> = orders.iter().map(|order| order.id).collect();
     let lines = order_line::Entity::find().filter(order_line::Column::OrderId.is_in(ids)).all(conn).await?;
-    let mut lines: std::collections::HashMap<OrderId, order_line::Model> =
-        lines.into_iter().map(|line| (line.order_id, line)).collect();
+    let mut of: HashMap<OrderId, Vec<order_line::Model>> = HashMap::new();
+    for line in lines {
+        of.entry(line.order_id).or_default().push(line);
+    }
     orders
         .into_iter()
         .map(|order| {
-            let line = lines.remove(&order.id).ok_or_else(|| Error::internal(format!("{} has no line", order.id)))?;
-            Ok(OrderFacts { order, line })
+            let (id, lines) = (order.id, of.remove(&order.id).unwrap_or_default());
+            OrderFacts::new(order, lines).ok_or_else(|| Error::internal(format!("{id} has no line")))
         })
         .collect()
 }
@@ -94,6 +128,14 @@ pub(in crate::trade) async fn load(conn: &impl ConnectionTrait, id: OrderId) -> 
     load_all(conn, &[id]).await?.pop().ok_or_else(|| Error::not_found("order"))
 }
 
+/// The orders that followed from a subscription.
+pub(in crate::trade) async fn of_subscription(
+    conn: &impl ConnectionTrait,
+    id: SubscriptionId,
+) -> Result<Vec<OrderFacts>> {
+    order::Entity::find().filter(order::Column::SubscriptionId.eq(id)).also_lines(conn).await
+}
+
 trait WithLine {
     async fn also_lines(self, conn: &impl ConnectionTrait) -> Result<Vec<OrderFacts>>;
 }
@@ -105,7 +147,11 @@ impl WithLine for sea_orm::Select<order::Entity> {
             .to(order_line::Column::OrderId)
             .into();
         let rows = self.join(sea_orm::JoinType::InnerJoin, relation).select_also(order_line::Entity).all(conn).await?;
-        Ok(rows.into_iter().filter_map(|(order, line)| line.map(|line| OrderFacts { order, line })).collect())
+        let mut of: HashMap<OrderId, (order::Model, Vec<order_line::Model>)> = HashMap::new();
+        for (order, line) in rows {
+            of.entry(order.id).or_insert_with(|| (order, Vec::new())).1.extend(line);
+        }
+        Ok(of.into_values().filter_map(|(order, lines)| OrderFacts::new(order, lines)).collect())
     }
 }
 
@@ -164,6 +210,17 @@ pub(super) async fn note_decision(
         update = update.col_expr(order::Column::ExpiresAt, Expr::value(Timestamp(at)));
     }
     update.exec(tx.conn()).await?;
+    Ok(())
+}
+
+/// Gives an order time until `until`, unless it has more already.
+pub(in crate::trade) async fn extend(tx: &Tx, id: OrderId, until: OffsetDateTime) -> Result<()> {
+    order::Entity::update_many()
+        .col_expr(order::Column::ExpiresAt, Expr::value(Timestamp(until)))
+        .filter(order::Column::Id.eq(id))
+        .filter(order::Column::ExpiresAt.lt(Timestamp(until)))
+        .exec(tx.conn())
+        .await?;
     Ok(())
 }
 
@@ -228,13 +285,17 @@ pub(super) async fn list(conn: &impl ConnectionTrait, wanted: Wanted, limit: usi
     with_lines(conn, query.all(conn).await?).await
 }
 
-/// The grants of these orders.
-pub(super) async fn grants_of(conn: &impl ConnectionTrait, orders: &[OrderId]) -> Result<Vec<(OrderId, GrantId)>> {
-    Ok(grant::Entity::find()
+/// The grants of these orders, by order and line.
+pub(super) async fn grants_of(
+    conn: &impl ConnectionTrait,
+    orders: &[OrderId],
+) -> Result<Vec<((OrderId, i32), GrantId)>> {
+    let found: Vec<(OrderId, i32, GrantId)> = grant::Entity::find()
         .select_only()
-        .columns([grant::Column::OrderId, grant::Column::Id])
+        .columns([grant::Column::OrderId, grant::Column::LineNo, grant::Column::Id])
         .filter(grant::Column::OrderId.is_in(orders.iter().copied()))
         .into_tuple()
         .all(conn)
-        .await?)
+        .await?;
+    Ok(found.into_iter().map(|(order, line, grant)| ((order, line), grant)).collect())
 }

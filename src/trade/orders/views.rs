@@ -5,27 +5,75 @@ use std::collections::HashMap;
 use entity::{
     Timestamp,
     ids::{GrantId, ListingId, OfferId, OrderId, OrgId, PaymentId},
-    payment,
-    states::{OrderState, PaymentState},
+    order_line, payment,
+    states::{OrderOrigin, OrderState, PaymentState},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::store::{self, OrderFacts};
 use crate::{
-    base::Money,
+    base::{Currency, Money},
     db::Db,
     error::{Error, Result},
+    ports::payments::Action,
     state::AppState,
     trade::payments::store as payment_store,
 };
 
-/// An order, as both parties see it.
+/// A line of an order: one, or one for each listing of a bundle.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({
+    "line_no": 1, "listing_id": "lst_019352f0a1b27c3d8e4f5061728394a5", "provider_id": "org_019352f0a1b27c3d8e4f5061728394a6",
+    "quantity": 1, "net": {"minor": 10001, "currency": "EUR"}, "discount": {"minor": 0, "currency": "EUR"},
+    "tax": {"minor": 0, "currency": "EUR"}, "total": {"minor": 10001, "currency": "EUR"},
+    "provider_share": {"minor": 8001, "currency": "EUR"}, "operator_share": {"minor": 2000, "currency": "EUR"}, "fee_bps": 2000,
+    "grant_id": "grt_019352f0a1b27c3d8e4f5061728394a5"
+}))]
+pub struct LineView {
+    /// Its number, from 1 on.
+    pub line_no: i32,
+    /// What.
+    pub listing_id: ListingId,
+    /// Who sells.
+    pub provider_id: OrgId,
+    /// How many units.
+    pub quantity: i32,
+    /// What is due with this order, before tax.
+    pub net: Money,
+    /// What was taken off the price, before tax.
+    pub discount: Money,
+    /// Tax on what is due.
+    pub tax: Money,
+    /// What the buyer pays for it.
+    pub total: Money,
+    /// What of it the provider receives; not shown to other providers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_share: Option<Money>,
+    /// What of it the operator keeps; not shown to other providers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator_share: Option<Money>,
+    /// The operator's part in basis points; not shown to other providers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fee_bps: Option<i32>,
+    /// From when on it pays for a period.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period_from: Option<Timestamp>,
+    /// Until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period_until: Option<Timestamp>,
+    /// The grant, once completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant_id: Option<GrantId>,
+}
+
+/// An order, as its parties see it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": "ord_019352f0a1b27c3d8e4f5061728394a5", "state": "completed", "buyer_id": "org_019352f0a1b27c3d8e4f5061728394a5",
     "provider_id": "org_019352f0a1b27c3d8e4f5061728394a6", "listing_id": "lst_019352f0a1b27c3d8e4f5061728394a5",
-    "offer_id": "off_019352f0a1b27c3d8e4f5061728394a5", "use_case": "Warn drivers.", "total": {"minor": 10001, "currency": "EUR"},
+    "offer_id": "off_019352f0a1b27c3d8e4f5061728394a5", "use_case": "Warn drivers.", "origin": "purchase",
+    "tax": {"minor": 0, "currency": "EUR"}, "lines": [], "total": {"minor": 10001, "currency": "EUR"},
     "provider_share": {"minor": 8001, "currency": "EUR"}, "operator_share": {"minor": 2000, "currency": "EUR"}, "fee_bps": 2000,
     "licence_hash": "5f6a…", "grant_id": "grt_019352f0a1b27c3d8e4f5061728394a5",
     "payments": [{"id": "pay_019352f0a1b27c3d8e4f5061728394a5", "attempt": 1, "state": "succeeded"}],
@@ -38,22 +86,31 @@ pub struct OrderView {
     pub state: OrderState,
     /// Who buys.
     pub buyer_id: OrgId,
-    /// Who sells.
+    /// Who sells; of a bundle, its first line.
     pub provider_id: OrgId,
-    /// What.
+    /// What; of a bundle, its first line.
     pub listing_id: ListingId,
     /// At which offer.
     pub offer_id: OfferId,
     /// What the data will be used for.
     pub use_case: String,
+    /// What it comes from.
+    pub origin: OrderOrigin,
+    /// The buyer's own number for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purchase_order: Option<String>,
     /// What the buyer pays.
     pub total: Money,
-    /// What of it the provider receives.
+    /// What of it is tax.
+    pub tax: Money,
+    /// What of it the providers receive; for a provider of a bundle, what it receives itself.
     pub provider_share: Money,
-    /// What of it the operator keeps.
+    /// What of it the operator keeps; for a provider of a bundle, of its own lines.
     pub operator_share: Money,
-    /// The operator's part in basis points, as it was when the order was placed.
+    /// The operator's part in basis points, as it was when the order was placed; of a bundle, the first line's.
     pub fee_bps: i32,
+    /// What was ordered: one line, or one for each listing of a bundle.
+    pub lines: Vec<LineView>,
     /// The terms that were accepted.
     pub licence_hash: String,
     /// The grant, once completed.
@@ -89,56 +146,137 @@ pub struct PaymentView {
     /// What went wrong, for the buyer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure_text: Option<String>,
+    /// What the buyer has to do, while that is waited for; shown to the buyer alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
 }
 
 impl From<&payment::Model> for PaymentView {
     fn from(row: &payment::Model) -> Self {
-        let (failure_code, failure_text) = (row.failure_code.clone(), row.failure_text.clone());
-        Self { id: row.id, attempt: row.attempt, state: row.state, failure_code, failure_text }
+        let action = row.action.clone().filter(|_| row.state == PaymentState::ActionRequired);
+        Self {
+            id: row.id,
+            attempt: row.attempt,
+            state: row.state,
+            failure_code: row.failure_code.clone(),
+            failure_text: row.failure_text.clone(),
+            action: action.and_then(|action| serde_json::from_value(action).ok()),
+        }
+    }
+}
+
+impl OrderView {
+    /// The order as `org` may see it: whole for its buyer and a sole provider, without the shares of others for a
+    /// provider among several, and not at all for anybody else.
+    pub(super) fn shown_to(mut self, org: OrgId) -> Option<Self> {
+        if self.buyer_id == org {
+            return Some(self);
+        }
+        let mut own = None;
+        for line in &mut self.lines {
+            if line.provider_id != org {
+                (line.provider_share, line.operator_share, line.fee_bps) = (None, None, None);
+                continue;
+            }
+            let parts = (line.provider_share?, line.operator_share?, line.fee_bps?);
+            own = Some(match own {
+                None => parts,
+                Some((provider, operator, fee_bps)) => {
+                    (parts.0.checked_add(provider).ok()?, parts.1.checked_add(operator).ok()?, fee_bps)
+                }
+            });
+        }
+        (self.provider_share, self.operator_share, self.fee_bps) = own?;
+        for payment in &mut self.payments {
+            payment.action = None;
+        }
+        Some(self)
     }
 }
 
 /// One order, for a party of it.
 pub(in crate::trade) async fn view(app: &AppState, id: OrderId, org: OrgId) -> Result<OrderView> {
     let view = app.counter.views.ask(id).await?;
-    view.filter(|view| view.buyer_id == org || view.provider_id == org).ok_or_else(|| Error::not_found("order"))
+    view.and_then(|view| view.shown_to(org)).ok_or_else(|| Error::not_found("order"))
 }
 
-/// These orders, in three statements; whose they are is to be checked by the caller.
+/// These orders as their buyers see them, in three statements; who may see what is the caller's to decide.
 pub(in crate::trade) async fn views_of(db: &Db, ids: &[OrderId]) -> Result<Vec<OrderView>> {
     views(db, store::load_all(db.read(), ids).await?).await
 }
 
 pub(super) async fn views(db: &Db, orders: Vec<OrderFacts>) -> Result<Vec<OrderView>> {
     let ids: Vec<OrderId> = orders.iter().map(|facts| facts.order.id).collect();
-    let grants: HashMap<OrderId, GrantId> = store::grants_of(db.read(), &ids).await?.into_iter().collect();
+    let grants: HashMap<(OrderId, i32), GrantId> = store::grants_of(db.read(), &ids).await?.into_iter().collect();
     let mut payments: HashMap<OrderId, Vec<PaymentView>> = HashMap::new();
     for row in payment_store::of_orders(db.read(), &ids).await? {
         payments.entry(row.order_id).or_default().push((&row).into());
     }
-    let build = |facts: OrderFacts| {
-        let total = facts.total()?;
-        let part = |minor| Money::new(minor, total.currency);
-        Ok(OrderView {
-            id: facts.order.id,
-            state: facts.order.state,
-            buyer_id: facts.order.buyer_id,
-            provider_id: facts.line.provider_id,
-            listing_id: facts.line.listing_id,
-            offer_id: facts.line.offer_id,
-            use_case: facts.order.use_case,
-            total,
-            provider_share: part(facts.line.provider_minor),
-            operator_share: part(facts.line.operator_minor),
-            fee_bps: facts.line.fee_bps,
-            licence_hash: facts.line.licence_hash,
-            grant_id: grants.get(&facts.order.id).copied(),
-            payments: payments.remove(&facts.order.id).unwrap_or_default(),
-            decision_note: facts.order.decision_note,
-            created_at: facts.order.created_at,
-            expires_at: facts.order.expires_at,
-            closed_at: facts.order.closed_at,
-        })
+    let mut build = |facts: OrderFacts| {
+        let payments = payments.remove(&facts.order.id).unwrap_or_default();
+        whole_view(facts, &grants, payments)
     };
-    orders.into_iter().map(build).collect()
+    orders.into_iter().map(&mut build).collect()
+}
+
+/// The order as its buyer sees it.
+fn whole_view(
+    facts: OrderFacts,
+    grants: &HashMap<(OrderId, i32), GrantId>,
+    payments: Vec<PaymentView>,
+) -> Result<OrderView> {
+    let total = facts.total()?;
+    let part = |minor| Money::new(minor, total.currency);
+    let sum = |share: fn(&order_line::Model) -> i64| {
+        facts.lines().map(|line| part(share(line))).try_fold(part(0), Money::checked_add)
+    };
+    let (provider_share, operator_share) = (sum(|line| line.provider_minor)?, sum(|line| line.operator_minor)?);
+    let granted = |line: &order_line::Model| grants.get(&(line.order_id, line.line_no)).copied();
+    let lines = facts.lines().map(|line| line_view(line, total.currency, granted(line))).collect::<Result<_>>()?;
+    let grant_id = granted(&facts.line);
+    let OrderFacts { order, line, .. } = facts;
+    Ok(OrderView {
+        id: order.id,
+        state: order.state,
+        buyer_id: order.buyer_id,
+        provider_id: line.provider_id,
+        listing_id: line.listing_id,
+        offer_id: line.offer_id,
+        use_case: order.use_case,
+        origin: order.origin,
+        purchase_order: order.purchase_order,
+        total,
+        tax: part(order.tax_minor),
+        provider_share,
+        operator_share,
+        fee_bps: line.fee_bps,
+        lines,
+        licence_hash: line.licence_hash,
+        grant_id,
+        payments,
+        decision_note: order.decision_note,
+        created_at: order.created_at,
+        expires_at: order.expires_at,
+        closed_at: order.closed_at,
+    })
+}
+
+fn line_view(line: &order_line::Model, currency: Currency, grant_id: Option<GrantId>) -> Result<LineView> {
+    let part = |minor| Money::new(minor, currency);
+    Ok(LineView {
+        line_no: line.line_no,
+        listing_id: line.listing_id,
+        provider_id: line.provider_id,
+        quantity: line.quantity,
+        net: part(line.price_minor),
+        discount: part(line.discount_minor),
+        tax: part(line.tax_minor),
+        total: part(line.price_minor).checked_add(part(line.tax_minor))?,
+        provider_share: Some(part(line.provider_minor)),
+        operator_share: Some(part(line.operator_minor)),
+        fee_bps: Some(line.fee_bps),
+        period_from: line.period_from,
+        period_until: line.period_until,
+        grant_id,
+    })
 }

@@ -27,7 +27,7 @@ use crate::{
 
 /// The routes of payments.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(pay_order)).routes(routes!(receive_webhook))
+    OpenApiRouter::new().routes(routes!(pay_order)).routes(routes!(open_checkout)).routes(routes!(receive_webhook))
 }
 
 /// How an order is paid.
@@ -59,6 +59,45 @@ pub async fn pay_order(
     check_method(&input.payment_method)?;
     let key = key.for_request(&format!("payments:{}:{order}", actor.org_id()), &input)?;
     service::start_payment(&app, &actor, order, input.payment_method, key).await?;
+    Ok(Json(view(&app, order, actor.org_id()).await?))
+}
+
+/// Where the processor sends the buyer back to.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"success_url": "https://maps.example/thanks", "cancel_url": "https://maps.example/basket"}))]
+pub struct CheckoutIn {
+    /// After paying. The order is completed once the processor says so, not by coming back.
+    #[schema(max_length = 2000)]
+    pub success_url: String,
+    /// Without paying.
+    #[schema(max_length = 2000)]
+    pub cancel_url: String,
+}
+
+/// Opens a page at the processor on which the order is paid: its address is `payments[0].action.url`.
+///
+/// The same key opens the same page. A page lasts 23 hours at most, and no longer than the order can be paid.
+#[utoipa::path(post, path = "/orders/{order_id}/checkout", tag = "trade", security(("bearer" = [])),
+    params(("order_id" = OrderId, Path, description = "The order"),
+           ("Idempotency-Key" = String, Header, description = "Fresh for each new page")),
+    request_body = CheckoutIn,
+    responses(
+        (status = 200, description = "Where the order stands now", body = OrderView),
+        (status = 409, description = "Nothing to pay, a payment is under way, or this processor has no such pages")))]
+pub async fn open_checkout(
+    State(app): State<AppState>,
+    Acting(actor, _): Acting<CanBuy>,
+    Id(order): Id<OrderId>,
+    key: IdempotencyHeader,
+    Json(input): Json<CheckoutIn>,
+) -> Result<Json<OrderView>> {
+    let mut check = Check::new();
+    check.web_page(&input.success_url, "/success_url").web_page(&input.cancel_url, "/cancel_url");
+    check.done()?;
+    let key = key.for_request(&format!("checkout:{}:{order}", actor.org_id()), &input)?;
+    let pages = service::Pages { success_url: input.success_url, cancel_url: input.cancel_url };
+    service::start_checkout(&app, &actor, order, pages, key).await?;
     Ok(Json(view(&app, order, actor.org_id()).await?))
 }
 

@@ -5,12 +5,13 @@
 
 pub(super) mod captured;
 pub mod http;
-mod outside;
+pub(super) mod outside;
 mod service;
 mod settlement;
 pub(super) mod store;
 
-pub(super) use service::{attempt, capture, release, repeat};
-pub use service::{handle_inbox, heal, pay, start_payment, void_abandoned};
+pub use service::{FOLLOW_PAYOUTS_JOB, Means, handle_inbox, heal, pay, start_payment, void_abandoned};
+pub(super) use service::{attempt, capture, release, repeat, stop_waiting};
 pub(super) use settlement::complete;
-pub use settlement::settle;
+pub use settlement::{Inbox, settle};
+pub use store::that_paid;

@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Error, Problem, Result},
-    ports::payments::{Charge, ChargeRequest, PaymentsError},
+    ports::payments::{Charge, ChargeRequest, CheckoutRequest, PaymentsError},
     state::AppState,
 };
 
@@ -11,6 +11,14 @@ pub(super) async fn charge(app: &AppState, request: &ChargeRequest) -> Result<Ch
     app.db.faults().step(|| "payments.charge: before the call".to_owned())?;
     let charge = app.payments.charge(request).await.map_err(to_error)?;
     app.db.faults().step(|| "payments.charge: after the call".to_owned())?;
+    Ok(charge)
+}
+
+/// Opens a page on which a buyer pays; idempotent by its payment id.
+pub(super) async fn open_checkout(app: &AppState, request: &CheckoutRequest) -> Result<Charge> {
+    app.db.faults().step(|| "payments.open_checkout: before the call".to_owned())?;
+    let charge = app.payments.open_checkout(request).await.map_err(to_error)?;
+    app.db.faults().step(|| "payments.open_checkout: after the call".to_owned())?;
     Ok(charge)
 }
 
@@ -30,7 +38,7 @@ pub(super) async fn void(app: &AppState, processor_ref: &str) -> Result<Charge> 
     Ok(charge)
 }
 
-fn to_error(error: PaymentsError) -> Error {
+pub(in crate::trade) fn to_error(error: PaymentsError) -> Error {
     match error {
         PaymentsError::Refused { code, text } if code == "unknown_payment_method" => {
             Error::invalid("/payment_method", text)

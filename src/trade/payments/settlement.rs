@@ -1,7 +1,7 @@
 //! What a charge's outcome does: the heart of the exchange, in one transaction.
 
 use entity::{
-    order,
+    grant,
     states::{EntryKind, OrderState},
 };
 use serde_json::json;
@@ -21,6 +21,7 @@ use crate::{
     trade::{
         grants,
         orders::{OrderFacts, Step, store as orders},
+        refunds, subscriptions,
     },
 };
 
@@ -77,8 +78,11 @@ async fn order_of(app: &AppState, charge: &Charge) -> Result<OrderFacts> {
 
 async fn open_accounts(app: &AppState, facts: &OrderFacts) -> Result<()> {
     let currency = facts.total()?.currency;
-    let pending = Account::ProviderPending(facts.line.provider_id);
-    let wanted = [(Account::ClearingPayment, currency), (Account::Commission, currency), (pending, currency)];
+    let mut wanted = [Account::ClearingPayment, Account::ClearingRefund, Account::Commission]
+        .map(|account| (account, currency))
+        .to_vec();
+    wanted.extend(facts.lines().map(|line| (Account::ProviderPending(line.provider_id), currency)));
+    wanted.extend(facts.tax_account().map(|account| (account, currency)));
     ledger::open_accounts(app, &wanted).await
 }
 
@@ -90,8 +94,8 @@ pub(super) async fn settle_in(tx: &Tx, charge: &Charge, facts: &OrderFacts, now:
     if paid {
         return complete(tx, &[facts], now).await;
     }
-    // The money is here, but the order is closed: nothing is granted or booked as a sale. The charge
-    // stays in clearing, where reconciliation names it.
+    // The money is here, but the order is closed: nothing is granted or booked as a sale, and it goes back.
+    refunds::refund_closed_order(tx, facts, charge.payment_id, now).await?;
     let payload = json!({"order_id": facts.order.id, "payment_id": charge.payment_id});
     let news = News { topic: facts.order.id.to_string(), kind: "payment.without_order", payload };
     tracing::error!(order.id = %facts.order.id, payment.id = %charge.payment_id, "a payment was taken for an order that is closed");
@@ -108,36 +112,39 @@ pub(in crate::trade) async fn complete(tx: &Tx, all: &[&OrderFacts], now: Offset
     ledger::post(tx, paid.map(|facts| sale(facts, now)).collect::<Result<_>>()?, now).await?;
     let (mut new_grants, mut news) = (Vec::new(), Vec::new());
     for facts in all {
-        let grant = grants::from_order(facts, now);
-        news.push(announcement(&facts.order, facts, grant.id));
-        new_grants.push(grant);
+        let grants = grants::from_order(facts, now);
+        news.push(announcement(facts, &grants));
+        new_grants.extend(grants);
     }
+    subscriptions::on_completed(tx, all, &mut new_grants, now).await?;
     grants::insert_all(tx, new_grants).await?;
     outbox::append(tx, news, now).await
 }
 
-fn announcement(order: &order::Model, facts: &OrderFacts, grant: entity::ids::GrantId) -> News {
+fn announcement(facts: &OrderFacts, grants: &[grant::Model]) -> News {
+    let order = &facts.order;
     let payload = json!({
-        "order_id": order.id, "grant_id": grant, "buyer_id": order.buyer_id, "provider_id": facts.line.provider_id,
-        "total_minor": order.total_minor, "currency": order.currency,
+        "order_id": order.id, "grant_ids": grants.iter().map(|grant| grant.id).collect::<Vec<_>>(),
+        "grant_id": grants.first().map(|grant| grant.id), "buyer_id": order.buyer_id,
+        "provider_id": facts.line.provider_id, "total_minor": order.total_minor, "currency": order.currency,
     });
     News { topic: facts.line.listing_id.to_string(), kind: "order.completed", payload }
 }
 
-/// The sale: what the buyer paid is owed to the provider, less the operator's share.
+/// The sale: what the buyer paid is owed to the providers, less the operator's share and, where the
+/// operator is the seller, less the tax it owes.
 fn sale(facts: &OrderFacts, now: OffsetDateTime) -> Result<NewEntry> {
-    let (total, line) = (facts.total()?, &facts.line);
+    let total = facts.total()?;
     let order = facts.order.id;
     let part = |minor| Money::new(minor, total.currency);
-    Ok(NewEntry {
-        kind: EntryKind::Sale,
-        source: format!("order:{order}:sale"),
-        effective_at: now,
-        memo: None,
-        lines: vec![
-            Line::debit(Account::ClearingPayment, total).of(order),
-            Line::credit(Account::ProviderPending(line.provider_id), part(line.provider_minor)).of(order),
-            Line::credit(Account::Commission, part(line.operator_minor)).of(order),
-        ],
-    })
+    let mut lines = vec![Line::debit(Account::ClearingPayment, total).of(order)];
+    for line in facts.lines() {
+        lines.push(Line::credit(Account::ProviderPending(line.provider_id), part(line.provider_minor)).of(order));
+        lines.push(Line::credit(Account::Commission, part(line.operator_minor)).of(order));
+    }
+    if let Some(account) = facts.tax_account() {
+        lines.push(Line::credit(account, part(facts.order.tax_minor)).of(order));
+    }
+    let source = format!("order:{order}:sale");
+    Ok(NewEntry { kind: EntryKind::Sale, source, effective_at: now, memo: None, lines })
 }

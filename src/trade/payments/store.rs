@@ -3,8 +3,8 @@
 use entity::{
     Timestamp,
     ids::{OrderId, PaymentId},
-    order, payment,
-    states::{OrderState, PaymentState},
+    order, payment, refund,
+    states::{OrderState, PaymentState, RefundOrigin},
 };
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, IntoActiveModel, QueryFilter as _, QueryOrder as _,
@@ -15,12 +15,13 @@ use time::OffsetDateTime;
 
 use crate::{
     db::Tx,
-    error::Result,
+    error::{Error, Result},
     ports::payments::{Charge, ChargeState},
 };
 
 /// States in which an attempt may still take the buyer's money.
-pub(in crate::trade) const IN_FLIGHT: [PaymentState; 2] = [PaymentState::Created, PaymentState::Processing];
+pub(in crate::trade) const IN_FLIGHT: [PaymentState; 3] =
+    [PaymentState::Created, PaymentState::ActionRequired, PaymentState::Processing];
 
 pub(in crate::trade) async fn insert(tx: &Tx, payment: payment::Model) -> Result<()> {
     payment::Entity::insert(payment.into_active_model()).exec_without_returning(tx.conn()).await?;
@@ -53,15 +54,56 @@ pub(in crate::trade) async fn of_orders(
         .await?)
 }
 
+/// The attempt that paid a completed order; one whose money came when the order was closed already went
+/// back by itself, and does not count.
+///
+/// # Errors
+/// Those of the database.
+pub async fn that_paid(conn: &impl ConnectionTrait, order: OrderId) -> Result<Option<payment::Model>> {
+    let given_back = Query::select()
+        .column(refund::Column::PaymentId)
+        .from(refund::Entity)
+        .and_where(Expr::col(refund::Column::Origin).eq(RefundOrigin::ClosedOrder.as_str()))
+        .and_where(Expr::col(refund::Column::OrderId).eq(order.0))
+        .to_owned();
+    Ok(payment::Entity::find()
+        .filter(payment::Column::OrderId.eq(order))
+        .filter(payment::Column::State.eq(PaymentState::Succeeded))
+        .filter(payment::Column::Id.not_in_subquery(given_back))
+        .order_by_asc(payment::Column::Attempt)
+        .one(conn)
+        .await?)
+}
+
+/// The attempt that the processor knows by this reference.
+pub(in crate::trade) async fn by_charge(
+    conn: &impl ConnectionTrait,
+    processor: &str,
+    charge_ref: &str,
+) -> Result<Option<payment::Model>> {
+    Ok(payment::Entity::find()
+        .filter(payment::Column::Processor.eq(processor))
+        .filter(payment::Column::ProcessorRef.eq(charge_ref))
+        .one(conn)
+        .await?)
+}
+
 /// Brings an attempt to where the charge stands; false when it was there or beyond already.
 pub(super) async fn follow(tx: &Tx, id: PaymentId, charge: &Charge, now: OffsetDateTime) -> Result<bool> {
-    use PaymentState::{Authorised, Created, Failed, Processing, Succeeded};
+    use PaymentState::{ActionRequired, Authorised, Created, Failed, Processing, Succeeded};
     // A failure can be overtaken by a success (the processor changed its mind), never the other way.
     let (to, from): (PaymentState, &[PaymentState]) = match &charge.state {
-        ChargeState::Captured => (Succeeded, &[Created, Authorised, Processing, Failed]),
-        ChargeState::Authorised => (Authorised, &[Created, Processing]),
-        ChargeState::Processing => (Processing, &[Created]),
-        ChargeState::Failed { .. } | ChargeState::Voided => (Failed, &[Created, Authorised, Processing]),
+        ChargeState::Captured => (Succeeded, &[Created, ActionRequired, Authorised, Processing, Failed]),
+        ChargeState::Authorised => (Authorised, &[Created, ActionRequired, Processing]),
+        ChargeState::Processing => (Processing, &[Created, ActionRequired]),
+        ChargeState::ActionRequired(_) => (ActionRequired, &[Created, Processing]),
+        ChargeState::Failed { .. } | ChargeState::Voided => {
+            (Failed, &[Created, ActionRequired, Authorised, Processing])
+        }
+    };
+    let action = match &charge.state {
+        ChargeState::ActionRequired(action) => Some(serde_json::to_value(action).map_err(Error::internal)?),
+        _ => None,
     };
     let (code, text) = match &charge.state {
         ChargeState::Failed { code, text } => (Some(shortened(code, 64)), Some(shortened(text, 400))),
@@ -75,6 +117,7 @@ pub(super) async fn follow(tx: &Tx, id: PaymentId, charge: &Charge, now: OffsetD
         .col_expr(payment::Column::FailureCode, Expr::value(code))
         .col_expr(payment::Column::FailureText, Expr::value(text))
         .col_expr(payment::Column::SettledAt, Expr::value(settled))
+        .col_expr(payment::Column::Action, Expr::value(action))
         .filter(payment::Column::Id.eq(id))
         .filter(payment::Column::State.is_in(from.iter().copied()))
         .exec(tx.conn())
@@ -85,7 +128,7 @@ pub(super) async fn follow(tx: &Tx, id: PaymentId, charge: &Charge, now: OffsetD
 /// Brings several attempts to [`PaymentState::Succeeded`] in one statement; false when one was there
 /// already, and then the transaction has to be given up.
 pub(super) async fn follow_taken(tx: &Tx, charges: &[&Charge], now: OffsetDateTime) -> Result<bool> {
-    use PaymentState::{Authorised, Created, Failed, Processing, Succeeded};
+    use PaymentState::{ActionRequired, Authorised, Created, Failed, Processing, Succeeded};
     let reference = charges.iter().fold(CaseStatement::new(), |cases, charge| {
         cases.case(Expr::col(payment::Column::Id).eq(charge.payment_id.0), Expr::value(charge.processor_ref.as_str()))
     });
@@ -96,7 +139,7 @@ pub(super) async fn follow_taken(tx: &Tx, charges: &[&Charge], now: OffsetDateTi
         .col_expr(payment::Column::FailureText, Expr::value(None::<String>))
         .col_expr(payment::Column::SettledAt, Expr::value(Some(Timestamp(now))))
         .filter(payment::Column::Id.is_in(charges.iter().map(|charge| charge.payment_id)))
-        .filter(payment::Column::State.is_in([Created, Authorised, Processing, Failed]))
+        .filter(payment::Column::State.is_in([Created, ActionRequired, Authorised, Processing, Failed]))
         .exec(tx.conn())
         .await?;
     Ok(usize::try_from(updated.rows_affected).is_ok_and(|rows| rows == charges.len()))
@@ -108,7 +151,13 @@ fn shortened(text: &str, chars_max: usize) -> String {
 }
 
 /// Gives an attempt up that made no charge, with the reason as code and sentence.
-pub(super) async fn give_up(tx: &Tx, id: PaymentId, code: &str, text: &str, now: OffsetDateTime) -> Result<()> {
+pub(in crate::trade) async fn give_up(
+    tx: &Tx,
+    id: PaymentId,
+    code: &str,
+    text: &str,
+    now: OffsetDateTime,
+) -> Result<()> {
     payment::Entity::update_many()
         .col_expr(payment::Column::State, Expr::value(PaymentState::Failed))
         .col_expr(payment::Column::FailureCode, Expr::value(Some(code)))
@@ -138,6 +187,25 @@ pub(super) async fn stuck(
         .filter(beyond)
         .order_by_asc(CreatedAt)
         .order_by_asc(Id)
+        .limit(limit)
+        .all(conn)
+        .await?)
+}
+
+/// Payments that wait for their buyer although the time of the order is over.
+pub(super) async fn never_acted_on(
+    conn: &impl ConnectionTrait,
+    now: OffsetDateTime,
+    limit: u64,
+) -> Result<Vec<payment::Model>> {
+    let over = Query::select()
+        .column(order::Column::Id)
+        .from(order::Entity)
+        .and_where(Expr::col(order::Column::ExpiresAt).lte(Timestamp(now).micros()))
+        .to_owned();
+    Ok(payment::Entity::find()
+        .filter(payment::Column::State.eq(PaymentState::ActionRequired))
+        .filter(payment::Column::OrderId.in_subquery(over))
         .limit(limit)
         .all(conn)
         .await?)

@@ -3,8 +3,9 @@
 use entity::states::{ListingState, Role};
 use serde_json::{Value, json};
 
-use super::world::{Acting, World, free_offer, fresh, licence, order, order_in, text};
-use crate::support::{PASSWORD, TestApp, listing_in};
+use super::recurring::keep_method;
+use super::world::{Acting, World, free_offer, fresh, licence, order, order_in, tax_profile, text};
+use crate::support::{PASSWORD, TestApp, TestOrg, listing_in, sales::money};
 
 /// What a request holds besides method, path and credentials.
 #[derive(Debug, Clone, Default)]
@@ -49,14 +50,22 @@ impl Probe {
 
 /// The request that tries `name`. What it would use up is made for it alone.
 pub async fn probe(app: &TestApp, world: &World, name: &str, acting: &Acting) -> Probe {
-    let catalogue = catalogue_probe(app, world, name).await;
-    let known = match catalogue.or_else(|| settlement_probe(world, name)) {
-        Some(probe) => Some(probe),
-        None => match trade_probe(app, world, name).await {
-            Some(probe) => Some(probe),
-            None => people_probe(app, world, name, acting).await,
-        },
-    };
+    let mut known = catalogue_probe(app, world, name)
+        .await
+        .or_else(|| settlement_probe(world, name))
+        .or_else(|| bank_probe(world, name));
+    if known.is_none() {
+        known = trade_probe(app, world, name).await;
+    }
+    if known.is_none() {
+        known = after_sale_probe(app, world, name).await;
+    }
+    if known.is_none() {
+        known = subscription_probe(app, world, name).await;
+    }
+    if known.is_none() {
+        known = people_probe(app, world, name, acting).await;
+    }
     known.unwrap_or_else(|| panic!("{name}: say in probes.rs how it is tried"))
 }
 
@@ -107,12 +116,27 @@ async fn catalogue_probe(app: &TestApp, world: &World, name: &str) -> Option<Pro
         }
         "get_offer" => Probe::at("id", text(&world.offer, "/id")),
         "get_offer draft" => Probe::at("id", &world.draft_offer),
+        "get_offer private" => Probe::at("id", &world.private_offer),
+        "list_bundle_parts" => Probe::default(),
+        "accept_bundle" | "leave_bundle" => Probe::at("id", bundle(app, world).await),
         "withdraw_offer" => {
             let draft = app.draft(home, &json!({})).await;
             Probe::at("id", free_offer(app, home, &draft).await)
         }
         _ => return None,
     })
+}
+
+/// A bundle of `partner` that asks `home` for a part.
+async fn bundle(app: &TestApp, world: &World) -> String {
+    let own = app.published(&world.partner, &json!({})).await;
+    let parts = json!([{"listing_id": own, "weight": 1}, {"listing_id": world.listing, "weight": 1}]);
+    let body = json!({
+        "kind": "bundle", "price": {"minor": 900, "currency": "EUR"}, "plan": {"parts": parts},
+        "licence_id": licence(app, &world.partner).await,
+    });
+    let path = format!("/api/v1/listings/{own}/offers");
+    app.as_org(&world.partner, "POST", &path).json(&body).send().await.expect(201).str("/id")
 }
 
 /// An open revision of `home` with one file.
@@ -127,10 +151,18 @@ async fn trade_probe(app: &TestApp, world: &World, name: &str) -> Option<Probe> 
     let (home, partner) = (&world.home, &world.partner);
     Some(match name {
         "create_quote" => Probe::json(json!({"offer_id": world.offer["id"]})),
+        "create_quote private" => Probe::json(json!({"offer_id": world.private_offer})),
+        "create_coupon" => Probe::json(json!({"code": format!("{}-COUPON", fresh()), "percent_bps": 1_000})),
+        "list_coupons" => Probe::default(),
+        "end_coupon" => {
+            let body = json!({"code": format!("{}-COUPON", fresh()), "percent_bps": 1_000});
+            let made = app.as_org(home, "POST", "/api/v1/coupons").json(&body).send().await.expect(201);
+            Probe::at("id", made.str("/id"))
+        }
         "create_quote draft" => Probe::json(json!({"offer_id": world.draft_offer})),
         "place_order" => Probe::json(order_in(&world.paid_offer, None)).once(),
         "list_orders" | "list_grants" | "list_fee_rules" => Probe::default(),
-        "get_order" | "get_receipt" => Probe::at("order_id", &world.order),
+        "get_order" | "get_receipt" | "get_order_proof" => Probe::at("order_id", &world.order),
         "approve_order" | "decline_order" => {
             let placed = order(app, partner, &world.offer, None).await;
             Probe::at("order_id", text(&placed, "/id")).with(json!({"note": "Thank you."}))
@@ -139,6 +171,12 @@ async fn trade_probe(app: &TestApp, world: &World, name: &str) -> Option<Probe> 
         "pay_order" => {
             let placed = order(app, home, &world.paid_offer, None).await;
             Probe::at("order_id", text(&placed, "/id")).with(json!({"payment_method": "pm_card_visa"})).once()
+        }
+        "open_checkout" => {
+            let placed = order(app, home, &world.paid_offer, None).await;
+            let pages =
+                json!({"success_url": "https://maps.example/thanks", "cancel_url": "https://maps.example/basket"});
+            Probe::at("order_id", text(&placed, "/id")).with(pages).once()
         }
         "get_grant" => Probe::at("grant_id", &world.grant),
         "list_grant_files" | "list_grant_deliveries" => Probe::at("id", &world.grant),
@@ -157,17 +195,145 @@ async fn trade_probe(app: &TestApp, world: &World, name: &str) -> Option<Probe> 
     })
 }
 
+async fn subscription_probe(app: &TestApp, world: &World, name: &str) -> Option<Probe> {
+    let own = || Probe::at("subscription_id", &world.recurring.subscription);
+    let stock = || Probe::at("meter_id", &world.recurring.quota);
+    let now = app.clock.now().format(&time::format_description::well_known::Rfc3339).ok()?;
+    let report = json!({"records": [{"key": "probe", "units": 1, "occurred_at": now}]});
+    let offer = &world.recurring.renewing_offer;
+    let agreed = json!({"expected_total": offer["price"], "licence_hash": offer["licence"]["hash"]});
+    Some(match name {
+        "save_payment_method" => Probe::json(json!({"payment_method": "pm_card_visa", "consent": true})).once(),
+        "list_payment_methods" | "list_subscriptions" | "list_quotas" => Probe::default(),
+        "remove_payment_method" => Probe::at("saved_method_id", keep_method(app, &world.home).await),
+        "get_subscription"
+        | "cancel_subscription"
+        | "keep_subscription"
+        | "pause_subscription"
+        | "resume_subscription"
+        | "drop_subscription_change" => own(),
+        "end_subscription" => {
+            Probe::at("subscription_id", &world.recurring.served_subscription).with(json!({"note": "The sensors go."}))
+        }
+        "consent_to_subscription" => own().with(agreed),
+        "preview_subscription_change" => Probe { query: format!("?offer_id={}", text(offer, "/id")), ..own() },
+        "upgrade_subscription" => {
+            let mut body = agreed;
+            (body["offer_id"], body["expected_charge"]) = (offer["id"].clone(), offer["price"].clone());
+            own().with(body).once()
+        }
+        "set_subscription_payment_method" => {
+            own().with(json!({"saved_method_id": keep_method(app, &world.home).await}))
+        }
+        "report_usage" => Probe::at("subscription_id", &world.recurring.served_meter).with(report),
+        "get_usage" => Probe::at("subscription_id", &world.recurring.meter),
+        "set_budget" => Probe::at("subscription_id", &world.recurring.meter).with(json!({})),
+        "get_quota" => stock(),
+        "report_quota_usage" => stock().with(report),
+        _ => return None,
+    })
+}
+
 fn settlement_probe(world: &World, name: &str) -> Option<Probe> {
     Some(match name {
         "run_payouts" => Probe::json(json!({"currency": "EUR", "minimum_minor": 1, "recipients": "providers"})).once(),
         "list_payouts" | "list_reconciliations" | "get_settlement_balance" | "get_statement" => Probe::default(),
         "get_statement of" => Probe { query: format!("?organization={}", world.home.id), ..Probe::default() },
         "get_payout" | "retry_payout" => Probe::at("id", &world.payout),
+        "get_payout_account" => Probe::default(),
+        "start_onboarding" => Probe::json(json!({"return_url": "https://rivers.example/back"})),
         "run_reconciliation" => Probe::json(json!({})),
         "get_reconciliation" => Probe::at("id", &world.reconciliation),
+        "list_documents" | "get_vat_summary" => Probe::default(),
+        "get_document" | "get_document_pdf" | "get_document_ubl" => Probe::at("document_id", &world.document),
+        "export_dac7" => Probe { query: "?year=2026".to_owned(), ..Probe::default() },
+        "get_tax_profile" => Probe::at("organization_id", world.home.id.to_string()),
+        "put_tax_profile" => Probe::at("organization_id", world.home.id.to_string()).with(tax_profile()),
+        "read_money_feed" | "download_money_feed" | "get_unit_economics" => Probe::default(),
+        "list_proof_keys" | "list_tree_heads" | "get_transparency_totals" => Probe::default(),
+        "get_tree_head" => Probe::at("day", "latest"),
+        "get_consistency_proof" => Probe { query: "?from=1&to=1".to_owned(), ..Probe::default() },
         "export_ledger" => Probe { query: "?format=csv".to_owned(), ..Probe::default() },
         _ => return None,
     })
+}
+
+async fn after_sale_probe(app: &TestApp, world: &World, name: &str) -> Option<Probe> {
+    let (home, partner) = (&world.home, &world.partner);
+    let note = || json!({"note": "We have looked into it."});
+    Some(match name {
+        "request_refund" => {
+            let placed = order(app, home, &world.paid_offer, Some("pm_card_visa")).await;
+            Probe::at("order_id", text(&placed, "/id")).with(json!({"reason": "It is empty."})).once()
+        }
+        "issue_refund" => {
+            let sold = app.sell(home, partner, money(500, "EUR")).await;
+            Probe::at("order_id", sold.order.to_string()).with(json!({"reason": "It is empty."})).once()
+        }
+        "list_refunds" | "list_disputes" | "list_receivables" | "list_write_offs" => Probe::default(),
+        "get_refund" => Probe::at("refund_id", &world.refund),
+        "approve_refund" | "decline_refund" => {
+            let sold = app.sell(home, partner, money(500, "EUR")).await;
+            Probe::at("refund_id", asked_back(app, partner, &sold.order.to_string()).await).with(note())
+        }
+        "appeal_refund" => {
+            let sold = app.sell(partner, home, money(500, "EUR")).await;
+            let id = asked_back(app, home, &sold.order.to_string()).await;
+            let path = format!("/api/v1/refunds/{id}/decline");
+            app.as_org(partner, "POST", &path).json(&note()).send().await.expect(200);
+            Probe::at("refund_id", id).with(note())
+        }
+        "get_dispute" => Probe::at("dispute_id", &world.dispute),
+        "give_evidence" => Probe::at("dispute_id", &world.dispute).with(json!({"statement": "They read it."})),
+        "accept_dispute" | "submit_dispute" => Probe::at("dispute_id", &world.other_dispute),
+        "ask_write_off" => {
+            let body = json!({"organization_id": home.id, "order_id": world.order, "reason": "Wound up."});
+            Probe::json(body).once()
+        }
+        "approve_write_off" | "decline_write_off" => Probe::at("id", &world.write_off).with(json!({})),
+        _ => return None,
+    })
+}
+
+/// Exceptions are tried on one that is about no bank line, and is opened for each.
+fn bank_probe(world: &World, name: &str) -> Option<Probe> {
+    let bank = &world.bank;
+    Some(match name {
+        "open_bank_account" => {
+            let word = fresh().replace('-', "_");
+            Probe::json(json!({"name": word, "number": word, "currency": "EUR"}))
+        }
+        "list_bank_accounts" | "list_bank_statements" | "list_bank_lines" | "list_exceptions" | "list_closings" => {
+            Probe::default()
+        }
+        "set_bank_profile" => Probe::at("name", "main").with(json!({"csv_layout": "german"})),
+        "import_bank_statement" => Probe::default().with(json!(bank.statement)),
+        "import_payout_report" => Probe::default().with(json!(bank.report)),
+        "get_bank_statement" => Probe::at("id", &bank.import),
+        "get_bank_line" => Probe::at("id", &bank.line),
+        "get_exception" => Probe::at("id", &bank.exception),
+        "detect_exceptions" => Probe::json(json!({})),
+        "assign_exception" => Probe::at("id", &bank.exception).with(json!({"owner": null})),
+        "note_exception" => Probe::at("id", &bank.exception).with(json!({"text": "Seen."})),
+        "resolve_exception" => {
+            let post = json!({"kind": "post", "reason": "Known.", "debit": "suspense_bank", "credit": "write_offs", "amount_minor": 250});
+            Probe::at("id", &bank.exception).with(post)
+        }
+        "decide_resolution" => Probe::at("id", &bank.exception).with(json!({"agree": true})),
+        "get_three_way_report" => Probe {
+            query: "?from=2026-11-01T00:00:00Z&until=2026-12-01T00:00:00Z&currency=EUR".to_owned(),
+            ..Probe::default()
+        },
+        "close_month" => Probe::json(json!({"month": "2099-01", "currency": "EUR"})),
+        _ => return None,
+    })
+}
+
+/// A buyer's request for all of an order; returns its id.
+pub async fn asked_back(app: &TestApp, buyer: &TestOrg, order: &str) -> String {
+    let request = app.as_org(buyer, "POST", &format!("/api/v1/orders/{order}/refunds"));
+    let body = json!({"reason": "It is empty."});
+    request.header("idempotency-key", fresh()).json(&body).send().await.expect(201).str("/id")
 }
 
 async fn people_probe(app: &TestApp, world: &World, name: &str, acting: &Acting) -> Option<Probe> {

@@ -1,12 +1,15 @@
 //! The exchange the operations are tried on, and those who try them.
 
 use entity::{
+    dispute,
     ids::AccountId,
     states::{ProviderKind, Role},
 };
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use serde_json::{Value, json};
 use time::Duration;
 
+use super::recurring::Recurring;
 use crate::support::{May, TestApp, TestOrg, sales::money};
 
 /// Who tries.
@@ -76,6 +79,8 @@ pub struct World {
     pub draft_revision: String,
     pub draft_file: String,
     pub draft_offer: String,
+    /// An offer of `home` that is private to `partner`.
+    pub private_offer: String,
     /// A licence that `home` wrote.
     pub licence: String,
     /// What `home` may order: at a price, and once `partner` approves.
@@ -87,12 +92,42 @@ pub struct World {
     pub link: String,
     /// What `home` was paid out, and a reconciliation of the operator.
     pub payout: String,
+    /// An invoice of `home` to `partner`.
+    pub document: String,
     pub reconciliation: String,
+    /// A refund that `home` asks for, disputes about its sales, and a debt of it that is to be given up.
+    pub refund: String,
+    pub dispute: String,
+    pub other_dispute: String,
+    pub write_off: String,
+    /// What is charged and counted again and again.
+    pub recurring: Recurring,
+    /// What the operator brought in from its bank.
+    pub bank: BankWorld,
     /// A webhook of the processor: its signature and its body.
     pub webhook: (String, String),
 }
 
+/// What the invoices of `home` say of it.
+pub fn tax_profile() -> Value {
+    json!({
+        "legal_name": "Home", "country": "DK", "is_business": true, "legal_id": {"value": "13585628"},
+        "address": {"street": "Torvet 1", "postal_code": "8000", "city": "Aarhus"}
+    })
+}
+
+async fn document_of(app: &TestApp, home: &TestOrg, partner: &TestOrg) -> String {
+    let page = app.as_org(home, "GET", "/api/v1/documents").send().await.expect(200).json();
+    let items = page["items"].as_array().expect("items");
+    let to_partner = items.iter().find(|item| item["buyer_id"] == json!(partner.id)).expect("an invoice");
+    to_partner["id"].as_str().expect("an id").to_owned()
+}
+
 impl World {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "each thing of the world is made and named once, in the order they need each other"
+    )]
     pub async fn build(app: &TestApp) -> Self {
         let trader = May { provide: Some(ProviderKind::Company), buy: true, operate: false };
         let home = app.org("home", trader).await;
@@ -100,7 +135,10 @@ impl World {
         let key_to_read = app.key(&home, &["read"]).await;
         let (partner, stranger) = (app.org("partner", trader).await, app.org("stranger", trader).await);
         let operator = app.operator().await;
-        let payout = paid_out(app, &home, &partner, &operator).await;
+        let path = format!("/api/v1/organizations/{}/tax-profile", home.id);
+        app.as_org(&home, "PUT", &path).json(&tax_profile()).send().await.expect(200);
+        let (payout, write_off) = paid_out(app, &home, &partner, &operator).await;
+        let document = document_of(app, &home, &partner).await;
         let reconciliation = app
             .as_org(&operator, "POST", "/api/v1/reconciliations")
             .json(&json!({}))
@@ -109,12 +147,18 @@ impl World {
             .expect(201)
             .str("/id");
 
+        let bank = bank(app, &operator).await;
         let listing = app.published(&home, &json!({})).await;
         let revision = current_revision(app, &home, &listing).await;
         let file = first_file(app, &home, &revision).await;
         let offer =
             offer(app, &home, &listing, &json!({"kind": "free", "licence": "CC-BY-4.0", "approval_required": true}))
                 .await;
+        let until = entity::Timestamp(app.clock.now() + Duration::days(300));
+        let private = json!({
+            "kind": "free", "licence": "CC-BY-4.0", "valid_until": until, "plan": {"private_to": partner.id}
+        });
+        let private_offer = text(&self::offer(app, &home, &listing, &private).await, "/id");
         let draft = app.draft(&home, &json!({})).await;
         let draft_revision = app.open_revision(&home, &draft).await;
         let draft_file = app.upload(&home, &draft_revision, "levels.csv", "a,b\n1,2\n").await.expect(201).str("/id");
@@ -129,7 +173,11 @@ impl World {
         app.run_jobs().await;
         let webhook = app.sandbox.due_webhooks().await.expect("webhooks").remove(0);
         let (order, grant) = (text(&bought, "/id"), text(&bought, "/grant_id"));
+        let refund = super::probes::asked_back(app, &home, &order).await;
+        let (dispute, other_dispute) = (disputed(app, &home, &partner).await, disputed(app, &home, &partner).await);
         let files = app.as_org(&home, "GET", &format!("/api/v1/grants/{grant}/files")).send().await.expect(200);
+
+        let recurring = Recurring::build(app, (&home, &listing), (&partner, &sold)).await;
 
         Self {
             licence: licence(app, &home).await,
@@ -147,13 +195,21 @@ impl World {
             draft_revision,
             draft_file,
             draft_offer,
+            private_offer,
             paid_offer,
             approved_offer,
             order,
             grant,
             link: files.str("/items/0/url"),
             payout,
+            document,
             reconciliation,
+            refund,
+            dispute,
+            other_dispute,
+            write_off,
+            recurring,
+            bank,
             webhook: (webhook.signature.clone(), webhook.body.clone()),
         }
     }
@@ -183,14 +239,54 @@ impl World {
     }
 }
 
+/// A bank account of the operator with a line that nothing explains.
+pub struct BankWorld {
+    pub statement: String,
+    pub report: String,
+    pub import: String,
+    pub line: String,
+    pub exception: String,
+}
+
+async fn bank(app: &TestApp, operator: &TestOrg) -> BankWorld {
+    let statement = ":20:S1\n:25:4711\n:28C:1/1\n:60F:C261102EUR10,00\n:61:2611031103C2,50NTRFNONREF//B1\n:86:Unknown\n:62F:C261103EUR12,50\n-";
+    let report = "automatic_payout_id,balance_transaction_id,currency,gross,fee,net,reporting_category\npo_1,txn_1,eur,1.00,0.10,0.90,charge\n";
+    let path = |rest: &str| format!("/api/v1/settlement/{rest}");
+    let account = json!({"name": "main", "number": "4711", "currency": "EUR"});
+    app.as_org(operator, "POST", &path("bank-accounts")).json(&account).send().await.expect(201);
+    let import =
+        app.as_org(operator, "POST", &path("bank-statements")).body(statement).send().await.expect(201).str("/id");
+    app.run_jobs().await;
+    let first = async |list: &str| app.as_org(operator, "GET", &path(list)).send().await.expect(200).str("/items/0/id");
+    let exception = first("exceptions?class=unexplained_bank_line").await;
+    BankWorld {
+        import,
+        line: first("bank-lines").await,
+        exception,
+        statement: statement.to_owned(),
+        report: report.to_owned(),
+    }
+}
+
 /// A text of a JSON value, by JSON pointer.
 pub fn text(value: &Value, pointer: &str) -> String {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer} in {value}")).to_owned()
 }
 
-/// A sale of `home` whose share was paid out, a week later; returns the payout.
-async fn paid_out(app: &TestApp, home: &TestOrg, buyer: &TestOrg, operator: &TestOrg) -> String {
-    app.sell(home, buyer, money(10_001, "EUR")).await;
+/// A sale of `home` that its buyer's bank disputes; returns the dispute.
+async fn disputed(app: &TestApp, home: &TestOrg, buyer: &TestOrg) -> String {
+    let sold = app.sell(home, buyer, money(700, "EUR")).await;
+    let charge = crate::support::charge_of(sold.payment);
+    app.sandbox.dispute(&charge, sold.gross, false).await.expect("disputes");
+    app.run_jobs().await;
+    let row = dispute::Entity::find().filter(dispute::Column::OrderId.eq(sold.order)).one(app.app.db.read()).await;
+    row.expect("reads").expect("heard of").id.to_string()
+}
+
+/// A sale of `home` whose share was paid out, a week later, and that is refunded after `home` has emptied
+/// its account; returns the payout and a write-off of the debt that somebody asks for.
+async fn paid_out(app: &TestApp, home: &TestOrg, buyer: &TestOrg, operator: &TestOrg) -> (String, String) {
+    let sold = app.sell(home, buyer, money(10_001, "EUR")).await;
     for days in [2, 6] {
         app.run_jobs().await;
         app.advance(Duration::days(days));
@@ -200,7 +296,19 @@ async fn paid_out(app: &TestApp, home: &TestOrg, buyer: &TestOrg, operator: &Tes
     let request = app.as_org(operator, "POST", "/api/v1/payout-runs").header("idempotency-key", fresh());
     let made = request.json(&run).send().await.expect(201);
     app.run_jobs().await;
-    made.str("/payouts/0/id")
+    let account = app.app.payments.open_account(home.id, "DK").await.expect("opens");
+    app.sandbox.withdraw(&account, sold.share).await.expect("takes out");
+    let path = format!("/api/v1/orders/{}/refunds/issue", sold.order);
+    let whole = json!({"reason": "It is empty."});
+    let owner = app.owner(operator).await;
+    let post = |path: &str, body: &Value| {
+        app.request("POST", path).bearer(owner.clone()).header("idempotency-key", fresh()).json(body).send()
+    };
+    post(&path, &whole).await.expect(201);
+    app.run_jobs().await;
+    let wanted = json!({"organization_id": home.id, "order_id": sold.order, "reason": "Wound up."});
+    let write_off = post("/api/v1/write-offs", &wanted).await.expect(201).str("/id");
+    (made.str("/payouts/0/id"), write_off)
 }
 
 async fn current_revision(app: &TestApp, org: &TestOrg, listing: &str) -> String {
@@ -218,7 +326,7 @@ pub async fn licence(app: &TestApp, org: &TestOrg) -> String {
     made.expect(201).str("/licence/id")
 }
 
-async fn offer(app: &TestApp, org: &TestOrg, listing: &str, body: &Value) -> Value {
+pub async fn offer(app: &TestApp, org: &TestOrg, listing: &str, body: &Value) -> Value {
     app.as_org(org, "POST", &format!("/api/v1/listings/{listing}/offers")).json(body).send().await.expect(201).json()
 }
 

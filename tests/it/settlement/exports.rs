@@ -10,7 +10,7 @@ use torv::{
 use crate::support::{TestApp, on_both, sales::money};
 
 /// Runs a program of the outside world; without it the test is skipped loudly at home and fails in CI.
-fn accepted_by(program: &str, arguments: &[&str], file: &Path) -> Option<String> {
+pub fn accepted_by(program: &str, arguments: &[&str], file: &Path) -> Option<String> {
     let output = match Command::new(program).args(arguments).arg(file).output() {
         Ok(output) => output,
         Err(error) => {
@@ -24,12 +24,31 @@ fn accepted_by(program: &str, arguments: &[&str], file: &Path) -> Option<String>
     Some(said)
 }
 
-async fn export(app: &TestApp, format: Format) -> String {
+pub async fn export(app: &TestApp, format: Format) -> String {
     let mut text = Vec::new();
     let mut told = 0;
     let entries = export_ledger(&app.app, format, &mut text, |entries| told = entries).await.expect("exports");
     assert_eq!(told, entries);
     String::from_utf8(text).expect("text")
+}
+
+/// Decimal text in major units as minor units; every digit of the currency has to be there.
+pub fn minor_of(text: &str, code: &str) -> i64 {
+    let minor: i64 = text.replace('.', "").parse().unwrap_or_else(|_| panic!("{text} {code} is no amount"));
+    assert_eq!(money(minor, code).major_text(), text);
+    minor
+}
+
+/// The text with one asserted balance of the processor changed in its last digit.
+fn one_unit_off(text: &str) -> String {
+    let asserts = |line: &&str| line.contains(" = ") || line.contains(" balance ");
+    let all: Vec<&str> = text.lines().filter(|line| line.contains("Assets:Processor")).filter(asserts).collect();
+    let line = all[all.len() / 2];
+    let digit = line.rfind(|c: char| c.is_ascii_digit()).expect("an amount");
+    // Of beancount the last digit is the tolerance, which stands after the amount.
+    let digit = line.find(" ~ ").map_or(digit, |tilde| tilde - 1);
+    let other = if &line[digit..=digit] == "0" { "1" } else { "0" };
+    text.replacen(line, &format!("{}{other}{}", &line[..digit], &line[digit + 1..]), 1)
 }
 
 /// Around 200 operations in three currencies: sales, imports, holds, payouts, time.
@@ -85,13 +104,22 @@ on_both! {
         std::fs::write(&file, &beancount).expect("writes");
         accepted_by("bean-check", &[], &file);
 
-        // One minor unit off, and both refuse: their acceptance means something.
-        let last = |text: &str, mark: &str| text.lines().rfind(|line| line.contains(mark)).expect("a balance").to_owned();
-        let off = last(&beancount, " balance ");
-        let changed = beancount.replace(&off, &off.replace(" ~ ", "1 ~ "));
-        std::fs::write(&file, changed).expect("writes");
-        let refused = Command::new("bean-check").arg(&file).output();
-        assert!(refused.is_err() || refused.is_ok_and(|output| !output.status.success()));
+        let ledger = export(app, Format::Ledger).await;
+        let ledger_file = app.home.path().join("ledger.ledger");
+        std::fs::write(&ledger_file, &ledger).expect("writes");
+        accepted_by("ledger", &["--strict", "--pedantic", "balance", "-f"], &ledger_file);
+
+        // One minor unit off in one balance of a day in the middle, and each refuses: their acceptance means something.
+        for (program, arguments, text, ending) in [
+            ("hledger", &["check", "-f"][..], &journal, "off.journal"),
+            ("ledger", &["balance", "-f"], &ledger, "off.ledger"),
+            ("bean-check", &[], &beancount, "off.beancount"),
+        ] {
+            let file = app.home.path().join(ending);
+            std::fs::write(&file, one_unit_off(text)).expect("writes");
+            let refused = Command::new(program).args(arguments).arg(&file).output();
+            assert!(refused.is_err() || refused.is_ok_and(|output| !output.status.success()), "{program}");
+        }
     }
 
     async fn the_csv_has_every_posting_and_sums_to_zero_per_currency(app) {
@@ -112,6 +140,25 @@ on_both! {
         assert_eq!(rows, report.postings);
     }
 
+    async fn the_journals_for_finance_programs_balance_one_by_one_and_run_no_formula(app) {
+        a_busy_quarter(app).await;
+        let text = export(app, Format::Xero).await;
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let mut sums = std::collections::BTreeMap::<(String, String), i64>::new();
+        let mut rows = 0;
+        for record in reader.deserialize::<std::collections::BTreeMap<String, String>>() {
+            let record = record.expect("well-formed");
+            let code = record["TrackingOption1"].clone();
+            let minor = minor_of(&record["*Amount"], &code);
+            *sums.entry((record["*Narration"].clone(), code)).or_default() += minor;
+            assert!(record.values().all(|cell| !cell.starts_with(['=', '+', '@'])), "{record:?}");
+            rows += 1;
+        }
+        assert!(sums.values().all(|sum| *sum == 0), "{sums:?}");
+        let report = ledger::verify::verify(app.app.db.read(), |_| {}).await.expect("reads");
+        assert_eq!(rows, report.postings);
+    }
+
     async fn the_export_is_streamed_to_the_operator_alone(app) {
         let (provider, buyer, operator) = (app.provider().await, app.buyer().await, app.operator().await);
         app.sell(&provider, &buyer, money(500, "JPY")).await;
@@ -124,7 +171,7 @@ on_both! {
     }
 
     async fn an_empty_ledger_is_a_valid_export(app) {
-        for format in [Format::Hledger, Format::Beancount, Format::Csv] {
+        for format in [Format::Hledger, Format::Beancount, Format::Ledger, Format::Csv, Format::Xero] {
             assert!(!export(app, format).await.is_empty());
         }
     }

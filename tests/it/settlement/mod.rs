@@ -1,8 +1,15 @@
 //! Settlement: the processor's lines, holds, payouts, statements, reconciliation, exports, verification.
 
+mod bank;
+mod economics;
 mod exports;
+mod fee_shares;
+mod feed;
 mod payouts;
+mod proof;
 mod random;
+mod receipt_cli;
 mod reconciliation;
 mod statements;
 mod verify;
+mod year;

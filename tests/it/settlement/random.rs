@@ -11,7 +11,7 @@ use proptest::{
 };
 use sea_orm::EntityTrait as _;
 use time::Duration;
-use torv::settlement::{holds, payouts, processor, verify::verify_all};
+use torv::settlement::{documents, holds, payouts, processor, verify::verify_all};
 
 use crate::support::{Backend, Home, TestApp, TestOrg, sales::money};
 
@@ -80,6 +80,8 @@ impl World<'_> {
     }
 
     async fn check(&self, seed: u64, step: &Step) {
+        // Days pass without the sweep of documents; an old sale without an invoice would be told.
+        documents::issue_due(&self.app.app).await.expect("issues");
         let report = verify_all(&self.app.app, |_, _| {}).await.expect("reads");
         let found: Vec<_> = report.all_violations().collect();
         assert!(found.is_empty(), "seed {seed}, after {step:?}: {found:#?}");

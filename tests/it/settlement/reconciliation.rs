@@ -78,13 +78,31 @@ fn timing(report: &Value) -> Vec<&str> {
 
 async fn charge(app: &TestApp, payment_id: PaymentId, amount: Money) {
     let (method, description) = ("pm_card_visa".to_owned(), "test".to_owned());
-    let request = ChargeRequest { payment_id, amount, method, capture: Capture::Automatic, description };
+    let request = ChargeRequest {
+        payment_id,
+        buyer: OrgId::derived("buyer"),
+        amount,
+        method,
+        capture: Capture::Automatic,
+        description,
+        group: "test".to_owned(),
+        customer_ref: None,
+        off_session: false,
+        return_url: None,
+    };
     app.app.payments.charge(&request).await.expect("charges");
 }
 
 async fn transfer(app: &TestApp, our_ref: String, amount: Money) {
     let destination = app.app.payments.open_account(OrgId::derived("stranger"), "DK").await.expect("opens");
-    let request = TransferRequest { idempotency_key: format!("stray:{our_ref}"), our_ref, destination, amount };
+    let request = TransferRequest {
+        idempotency_key: format!("stray:{our_ref}"),
+        our_ref,
+        destination,
+        amount,
+        source: None,
+        group: None,
+    };
     app.app.payments.transfer(&request).await.expect("sends");
 }
 

@@ -43,8 +43,8 @@ on_both! {
         assert_eq!(balance(app, &provider).await, json!([]));
         app.sell(&provider, &buyer, money(10_001, "EUR")).await;
         let view = |pending: i64, payable: i64, paid: i64| {
-            json!([{"currency": "EUR", "pending_minor": pending, "payable_minor": payable, "in_payout_minor": 0,
-                    "paid_out_minor": paid}])
+            json!([{"currency": "EUR", "pending_minor": pending, "payable_minor": payable, "held_minor": 0, "debt_minor": 0,
+                    "in_payout_minor": 0, "paid_out_minor": paid}])
         };
         assert_eq!(balance(app, &provider).await, view(8_001, 0, 0));
         app.advance(Duration::days(8));
@@ -117,7 +117,9 @@ async fn csv_tells_the_same(app: &TestApp, provider: &TestOrg, whole: &Value) {
         assert_eq!(mine.len(), part["lines"].as_array().map_or(0, Vec::len) + 2);
         let last = mine.last().expect("a closing line");
         assert_eq!(&last[2], "closing");
-        assert_eq!(&last[10], money(number(part, "/closing/pending_minor"), code).major_text());
-        assert_eq!(&last[11], money(number(part, "/closing/payable_minor"), code).major_text());
+        for (column, name) in [(12, "pending"), (13, "payable"), (14, "held"), (15, "debt")] {
+            let closing = number(part, &format!("/closing/{name}_minor"));
+            assert_eq!(&last[column], money(closing, code).major_text(), "{name}");
+        }
     }
 }

@@ -114,7 +114,7 @@ on_both! {
         set_order(app, new.order, order::Column::HoldEndedAt, Some(now)).await;
         set_order(app, old.order, order::Column::HoldEndedAt, Option::<Timestamp>::None).await;
         let found = violations(app).await;
-        assert_told(&found, &format!("order:{}:hold_end is not booked", new.order));
+        assert_told(&found, &format!("pending holds of {} (minor units) is", new.order));
         assert_told(&found, &format!("the hold of {} is booked as ended, and yet it runs", old.order));
         assert_told(&found, &format!("{} was paid out during its hold", old.order));
     }

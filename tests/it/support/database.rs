@@ -78,6 +78,7 @@ impl Home {
     pub fn config(&self) -> Config {
         let mut config = Config::embedded(self.dir.path());
         config.database.connections_max = 12;
+        config.transparency.head_seconds = 0;
         if let Some((server, name)) = &self.postgres {
             config.database.url = format!("{server}/{name}").as_str().into();
         }

@@ -100,6 +100,7 @@ impl TestApp {
             decision_note: Set(None),
             closed_at: Set(Some(Timestamp(now))),
             hold_ended_at: Set(None),
+            ..Default::default()
         };
         self.insert(order).await;
         let grant = grant::ActiveModel {
@@ -117,6 +118,7 @@ impl TestApp {
             ends_at: Set(Some(Timestamp(now + Duration::days(30)))),
             ended_at: Set(None),
             end_reason: Set(None),
+            ..Default::default()
         };
         self.insert(grant).await;
         id

@@ -32,7 +32,7 @@ pub use listings::Made;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use time::{Duration, macros::datetime};
 use torv::{AppState, adapters::sandbox::Sandbox, base::Clock, bootstrap, config::Config};
-pub use trade::{ForSale, approved, free, one_off, subscription};
+pub use trade::{ForSale, approved, charge_of, free, one_off, subscription};
 pub use webhooks::{Delivery, Dice, event_id, sign};
 
 /// Declares tests that run on SQLite and on PostgreSQL; `app` is the test's own [`TestApp`].
@@ -60,10 +60,21 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
+/// The sandbox of an exchange that has it as its processor.
+pub struct SandboxHandle(Option<Arc<Sandbox>>);
+
+impl std::ops::Deref for SandboxHandle {
+    type Target = Sandbox;
+
+    fn deref(&self) -> &Sandbox {
+        self.0.as_deref().expect("the sandbox is the processor here")
+    }
+}
+
 /// An exchange under test.
 pub struct TestApp {
     pub app: AppState,
-    pub sandbox: Arc<Sandbox>,
+    pub sandbox: SandboxHandle,
     pub clock: Clock,
     pub router: Router,
     pub backend: Backend,
@@ -95,7 +106,7 @@ impl TestApp {
         let router = torv::router::router(built.app.clone());
         Self {
             app: built.app,
-            sandbox: built.sandbox,
+            sandbox: SandboxHandle(built.sandbox),
             clock,
             router,
             backend: home.backend,
@@ -136,7 +147,7 @@ impl TestApp {
 
     /// What every test must leave behind, whatever it did: no work that is due, none that failed for
     /// good, every webhook handled, and a ledger that holds what it promises.
-    async fn check_what_is_left(&self) {
+    pub async fn check_what_is_left(&self) {
         self.app.recorder.flush().await;
         self.run_jobs().await;
         self.assert_ledger_is_clean("at the end of the test").await;

@@ -73,10 +73,15 @@ impl TestApp {
     pub async fn charge(&self, sold: &Sold) {
         let request = ChargeRequest {
             payment_id: sold.payment,
+            buyer: entity::ids::OrgId::derived("buyer"),
             amount: sold.gross,
             method: "pm_card_visa".to_owned(),
             capture: Capture::Automatic,
             description: "test".to_owned(),
+            group: sold.order.to_string(),
+            customer_ref: None,
+            off_session: false,
+            return_url: None,
         };
         self.app.payments.charge(&request).await.expect("the sandbox charges");
     }
@@ -116,6 +121,34 @@ impl TestApp {
         sold
     }
 
+    /// Sales at given times that the processor knows nothing of, many in one transaction; their shares are held
+    /// for ten years.
+    pub async fn sell_many_uncharged(
+        &self,
+        provider: &TestOrg,
+        buyer: &TestOrg,
+        sales: &[(Money, time::OffsetDateTime)],
+    ) -> Vec<Sold> {
+        let mut all = Vec::with_capacity(sales.len());
+        for chunk in sales.chunks(200) {
+            let sold: Vec<(Sold, time::OffsetDateTime)> = chunk
+                .iter()
+                .map(|(gross, at)| {
+                    let share = gross.split(OPERATOR_BPS).expect("in range").provider;
+                    (Sold { order: OrderId::at(*at), payment: PaymentId::at(*at), gross: *gross, share }, *at)
+                })
+                .collect();
+            let accounts = [Account::ClearingPayment, Account::Commission, Account::ProviderPending(provider.id)];
+            let wanted = accounts.map(|account| (account, chunk[0].0.currency));
+            ledger::open_accounts(&self.app, &wanted).await.expect("opens");
+            all.extend(sold.iter().map(|(sold, _)| *sold));
+            let (provider, buyer) = (provider.clone(), buyer.clone());
+            let now = self.clock.now();
+            self.write(async move |tx: &Tx| insert_sales(tx, &provider, &buyer, &sold, now).await).await;
+        }
+        all
+    }
+
     /// Runs `body` in a transaction of its own.
     pub async fn write<T: Send + 'static>(&self, body: impl AsyncFnOnce(&Tx) -> T) -> T {
         // `Db::write` may repeat its body, which a test's body need not be able to: hand the work over
@@ -151,6 +184,44 @@ where
     A: sea_orm::ActiveModelTrait + Send,
 {
     A::Entity::insert(row).exec_without_returning(tx.conn()).await.expect("inserts");
+}
+
+async fn insert_all<A>(tx: &Tx, rows: Vec<A>)
+where
+    A: sea_orm::ActiveModelTrait + Send,
+{
+    A::Entity::insert_many(rows).exec_without_returning(tx.conn()).await.expect("inserts");
+}
+
+async fn insert_sales(
+    tx: &Tx,
+    provider: &TestOrg,
+    buyer: &TestOrg,
+    sold: &[(Sold, time::OffsetDateTime)],
+    now: time::OffsetDateTime,
+) {
+    let Some((first, at)) = sold.first() else { return };
+    stock(tx, provider, first.gross, Timestamp(*at)).await;
+    let rows = |row: &dyn Fn(&Sold, Timestamp) -> order::ActiveModel| {
+        sold.iter().map(|(sold, at)| row(sold, Timestamp(*at))).collect::<Vec<_>>()
+    };
+    insert_all(tx, rows(&|sold, at| order_row(sold, buyer, at))).await;
+    let held = |sold: &Sold| order_line::ActiveModel { hold_days: Set(3_650), ..line_row(sold, provider) };
+    insert_all(tx, sold.iter().map(|(sold, _)| held(sold)).collect()).await;
+    insert_all(tx, sold.iter().map(|(sold, at)| payment_row(sold, Timestamp(*at))).collect()).await;
+    insert_all(tx, sold.iter().map(|(sold, at)| grant_row(sold, provider, buyer, Timestamp(*at))).collect()).await;
+    let entries = sold.iter().map(|(sold, at)| NewEntry {
+        kind: EntryKind::Sale,
+        source: format!("order:{}:sale", sold.order),
+        effective_at: *at,
+        memo: None,
+        lines: vec![
+            Line::debit(Account::ClearingPayment, sold.gross).of(sold.order),
+            Line::credit(Account::ProviderPending(provider.id), sold.share).of(sold.order),
+            Line::credit(Account::Commission, sold.gross.checked_sub(sold.share).expect("fits")).of(sold.order),
+        ],
+    });
+    ledger::post(tx, entries.collect(), now).await.expect("books");
 }
 
 async fn insert_once<A>(tx: &Tx, row: A)
@@ -211,6 +282,7 @@ fn offer_row(shelf: &Shelf, provider: &TestOrg, price: Money, now: Timestamp) ->
         valid_until: Set(None),
         created_at: Set(now),
         withdrawn_at: Set(None),
+        ..Default::default()
     }
 }
 
@@ -255,6 +327,7 @@ fn order_row(sold: &Sold, buyer: &TestOrg, now: Timestamp) -> order::ActiveModel
         decision_note: Set(None),
         closed_at: Set(Some(now)),
         hold_ended_at: Set(None),
+        ..Default::default()
     }
 }
 
@@ -278,6 +351,7 @@ fn line_row(sold: &Sold, provider: &TestOrg) -> order_line::ActiveModel {
         coverage: Set(Coverage::Snapshot),
         revision_number: Set(1),
         hold_days: Set(HOLD_DAYS),
+        ..Default::default()
     }
 }
 
@@ -295,6 +369,7 @@ fn payment_row(sold: &Sold, now: Timestamp) -> payment::ActiveModel {
         failure_text: Set(None),
         created_at: Set(now),
         settled_at: Set(Some(now)),
+        ..Default::default()
     }
 }
 
@@ -315,5 +390,6 @@ fn grant_row(sold: &Sold, provider: &TestOrg, buyer: &TestOrg, now: Timestamp) -
         ends_at: Set(None),
         ended_at: Set(None),
         end_reason: Set(None),
+        ..Default::default()
     }
 }

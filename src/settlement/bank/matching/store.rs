@@ -1,0 +1,268 @@
+//! Lines, payouts and matches in the database.
+
+use std::collections::HashSet;
+
+use entity::{
+    Timestamp, bank_import, bank_line, bank_match, bank_payout,
+    ids::{BankLineId, BankStatementId, PayoutId},
+    states::{BankImportState, BankLineState, MatchRule, MatchSubject},
+};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+    sea_query::{Expr, ExprTrait as _},
+};
+use time::{Date, Duration, OffsetDateTime};
+
+use super::{
+    super::{days, imports},
+    model::{Decision, LineFacts},
+};
+use crate::{
+    db::Tx,
+    error::{Error, Result},
+};
+
+/// Keys asked for in one statement; both databases limit its parameters.
+const KEYS_PER_QUERY: usize = 1_000;
+/// Open payouts that lines of one look are compared with.
+const OPEN_PAYOUTS_MAX: u64 = 2_000;
+/// Days around a line within which payouts are looked for; bank days and weekends are within them.
+const WINDOW_DAYS: i64 = 14;
+
+/// The oldest import with lines that nobody looked at.
+pub async fn to_book(conn: &impl ConnectionTrait) -> Result<Option<BankStatementId>> {
+    Ok(bank_import::Entity::find()
+        .select_only()
+        .column(bank_import::Column::Id)
+        .filter(Expr::cust("state = 'imported' AND booked_at IS NULL"))
+        .order_by_asc(bank_import::Column::Id)
+        .limit(1)
+        .into_tuple()
+        .one(conn)
+        .await?)
+}
+
+/// Lines of an import that nobody looked at.
+pub async fn fresh(conn: &impl ConnectionTrait, import: BankStatementId, limit: u64) -> Result<Vec<bank_line::Model>> {
+    Ok(bank_line::Entity::find()
+        .filter(bank_line::Column::ImportId.eq(import))
+        .filter(bank_line::Column::State.eq(BankLineState::Imported))
+        .limit(limit)
+        .all(conn)
+        .await?)
+}
+
+/// Notes that every line of an import was looked at.
+pub async fn note_booked(tx: &Tx, import: BankStatementId, now: OffsetDateTime) -> Result<()> {
+    bank_import::Entity::update_many()
+        .col_expr(bank_import::Column::BookedAt, Expr::value(Some(Timestamp(now))))
+        .filter(bank_import::Column::Id.eq(import))
+        .filter(bank_import::Column::State.eq(BankImportState::Imported))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Lines in a state, the oldest booking day first.
+pub async fn in_state(conn: &impl ConnectionTrait, state: BankLineState, limit: u64) -> Result<Vec<bank_line::Model>> {
+    Ok(bank_line::Entity::find()
+        .filter(Expr::cust("bank_line.state IN ('undecided', 'suspense')"))
+        .filter(bank_line::Column::State.eq(state))
+        .order_by_asc(bank_line::Column::BookedOn)
+        .order_by_asc(bank_line::Column::Id)
+        .limit(limit)
+        .all(conn)
+        .await?)
+}
+
+/// Payouts that any of these words name.
+pub async fn named(conn: &impl ConnectionTrait, words: HashSet<String>) -> Result<Vec<bank_payout::Model>> {
+    let words: Vec<String> = words.into_iter().collect();
+    let mut found = Vec::new();
+    for chunk in words.chunks(KEYS_PER_QUERY) {
+        let ids = chunk.iter().filter_map(|word| word.parse::<PayoutId>().ok());
+        let by_word = Condition::any()
+            .add(bank_payout::Column::Reference.is_in(chunk))
+            .add(bank_payout::Column::TraceId.is_in(chunk))
+            .add(bank_payout::Column::PayoutId.is_in(ids));
+        found.extend(bank_payout::Entity::find().filter(by_word).all(conn).await?);
+    }
+    Ok(found)
+}
+
+/// Payouts that are still to arrive, sent or expected about these days.
+pub async fn open_about(conn: &impl ConnectionTrait, first: Date, last: Date) -> Result<Vec<bank_payout::Model>> {
+    let day = |day: Date, days: i64| days::stored(day.saturating_add(Duration::days(days)));
+    let (from, until) = (day(first, -WINDOW_DAYS), day(last, WINDOW_DAYS));
+    let sent = bank_payout::Column::SentAt.between(from, until);
+    let expected = bank_payout::Column::ExpectedOn.between(from, until);
+    Ok(bank_payout::Entity::find()
+        .filter(Expr::cust("settled_at IS NULL AND returned_at IS NULL"))
+        .filter(Condition::any().add(sent).add(expected))
+        .order_by_asc(bank_payout::Column::SentAt)
+        .limit(OPEN_PAYOUTS_MAX)
+        .all(conn)
+        .await?)
+}
+
+/// Moves lines from one state to another.
+///
+/// # Errors
+/// `Conflict` when somebody else moved one of them.
+pub async fn advance(tx: &Tx, ids: &[BankLineId], from: BankLineState, to: BankLineState) -> Result<()> {
+    let mut moved = 0;
+    for chunk in ids.chunks(KEYS_PER_QUERY) {
+        let updated = bank_line::Entity::update_many()
+            .col_expr(bank_line::Column::State, Expr::value(to))
+            .filter(bank_line::Column::Id.is_in(chunk.iter().copied()))
+            .filter(bank_line::Column::State.eq(from))
+            .exec(tx.conn())
+            .await?;
+        moved += updated.rows_affected;
+    }
+    if usize::try_from(moved).is_ok_and(|moved| moved == ids.len()) {
+        return Ok(());
+    }
+    Err(Error::conflict("Another process booked these bank lines at the same moment."))
+}
+
+/// Adds to what is settled of a payout.
+///
+/// # Errors
+/// `Conflict` when it is not `before` any more, or would be more than the payout.
+pub async fn settle_payout(tx: &Tx, id: &str, before: i64, by: i64, at: OffsetDateTime) -> Result<()> {
+    let settled = before.checked_add(by).ok_or(crate::base::MoneyError::Overflow)?;
+    let is_whole = Expr::col(bank_payout::Column::AmountMinor).eq(settled);
+    let updated = bank_payout::Entity::update_many()
+        .col_expr(bank_payout::Column::SettledMinor, Expr::value(settled))
+        .col_expr(
+            bank_payout::Column::SettledAt,
+            Expr::case(is_whole, Expr::value(Some(Timestamp(at))))
+                .finally(Expr::value(Option::<Timestamp>::None))
+                .into(),
+        )
+        .filter(bank_payout::Column::Id.eq(id))
+        .filter(bank_payout::Column::SettledMinor.eq(before))
+        .filter(bank_payout::Column::AmountMinor.gte(settled))
+        .exec(tx.conn())
+        .await?;
+    if updated.rows_affected == 1 && settled >= 0 {
+        return Ok(());
+    }
+    Err(Error::conflict("The payout was settled otherwise at the same moment, or for more than it is of."))
+}
+
+/// Stores the parts of a line; those that were stored before keep their numbers.
+pub async fn insert_parts(tx: &Tx, decisions: &[(&LineFacts, &Decision)], now: OffsetDateTime) -> Result<()> {
+    let mut rows = Vec::new();
+    for (line, decision) in decisions {
+        let first = if line.in_suspense { parts_of(tx.conn(), line.id).await?.len() } else { 0 };
+        let mut seq = i32::try_from(first).unwrap_or(i32::MAX);
+        for part in &decision.parts {
+            seq = seq.saturating_add(1);
+            rows.push(bank_match::ActiveModel {
+                line_id: Set(line.id),
+                seq: Set(seq),
+                rule: Set(part.rule),
+                subject: Set(part.subject),
+                bank_payout_id: Set(part.payout.clone()),
+                order_id: Set(part.order),
+                amount_minor: Set(part.amount_minor),
+                settled_minor: Set(part.settled_minor),
+                created_at: Set(Timestamp(now)),
+            });
+        }
+    }
+    for chunk in rows.chunks(KEYS_PER_QUERY) {
+        bank_match::Entity::insert_many(chunk.iter().cloned()).exec_without_returning(tx.conn()).await?;
+    }
+    Ok(())
+}
+
+/// Gives a line in suspense the parts of a payout that a person named; the caller settles the payout.
+pub async fn explain_by_hand(tx: &Tx, line: BankLineId, payout: &str, minor: i64, now: OffsetDateTime) -> Result<()> {
+    let first = i32::try_from(parts_of(tx.conn(), line).await?.len()).unwrap_or(i32::MAX);
+    let row = |seq: i32, subject, amount_minor: i64, payout: Option<String>| bank_match::ActiveModel {
+        line_id: Set(line),
+        seq: Set(first.saturating_add(seq)),
+        rule: Set(MatchRule::Manual),
+        subject: Set(subject),
+        settled_minor: Set(if payout.is_some() { amount_minor } else { 0 }),
+        bank_payout_id: Set(payout),
+        order_id: Set(None),
+        amount_minor: Set(amount_minor),
+        created_at: Set(Timestamp(now)),
+    };
+    let rows = [
+        row(1, MatchSubject::Suspense, minor.saturating_neg(), None),
+        row(2, MatchSubject::Payout, minor, Some(payout.to_owned())),
+    ];
+    bank_match::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+/// Marks a line in suspense as settled by a person.
+///
+/// # Errors
+/// `Conflict` when it is not in suspense any more.
+pub async fn close_line(tx: &Tx, id: BankLineId) -> Result<()> {
+    advance(tx, &[id], BankLineState::Suspense, BankLineState::Resolved).await
+}
+
+/// A payout by the processor's line, its reference, or our own id.
+pub async fn find_payout(conn: &impl ConnectionTrait, word: &str) -> Result<Option<bank_payout::Model>> {
+    if let Some(found) = bank_payout::Entity::find_by_id(word.to_owned()).one(conn).await? {
+        return Ok(Some(found));
+    }
+    Ok(named(conn, HashSet::from([word.to_owned()])).await?.into_iter().max_by_key(|row| row.sent_at))
+}
+
+/// The parts of a line, in order.
+pub async fn parts_of(conn: &impl ConnectionTrait, line: BankLineId) -> Result<Vec<bank_match::Model>> {
+    let query = bank_match::Entity::find().filter(bank_match::Column::LineId.eq(line));
+    Ok(query.order_by_asc(bank_match::Column::Seq).all(conn).await?)
+}
+
+/// The parts of several lines.
+pub async fn parts_of_all(conn: &impl ConnectionTrait, lines: &[BankLineId]) -> Result<Vec<bank_match::Model>> {
+    let query = bank_match::Entity::find().filter(bank_match::Column::LineId.is_in(lines.iter().copied()));
+    Ok(query.order_by_asc(bank_match::Column::LineId).order_by_asc(bank_match::Column::Seq).all(conn).await?)
+}
+
+/// A line of an import that is whole.
+pub async fn find_line(conn: &impl ConnectionTrait, id: BankLineId) -> Result<Option<bank_line::Model>> {
+    let query = bank_line::Entity::find_by_id(id).filter(imports::seen(Expr::col(bank_line::Column::ImportId)));
+    Ok(query.one(conn).await?)
+}
+
+/// Where a page of lines goes on: after this day and id.
+pub type After = Option<(i64, BankLineId)>;
+
+/// Lines of whole imports, the oldest first.
+pub async fn list_lines(
+    conn: &impl ConnectionTrait,
+    account: Option<&str>,
+    state: Option<BankLineState>,
+    after: After,
+    limit: u64,
+) -> Result<Vec<bank_line::Model>> {
+    let mut query = bank_line::Entity::find()
+        .filter(imports::seen(Expr::col(bank_line::Column::ImportId)))
+        .order_by_asc(bank_line::Column::BookedOn)
+        .order_by_asc(bank_line::Column::Id)
+        .limit(limit);
+    if let Some(account) = account {
+        query = query.filter(bank_line::Column::Account.eq(account));
+    }
+    if let Some(state) = state {
+        query = query.filter(bank_line::Column::State.eq(state));
+    }
+    if let Some((micros, id)) = after {
+        let day = Timestamp::from_micros(micros);
+        let same_day = Condition::all().add(bank_line::Column::BookedOn.eq(day)).add(bank_line::Column::Id.gt(id));
+        query = query.filter(Condition::any().add(bank_line::Column::BookedOn.gt(day)).add(same_day));
+    }
+    Ok(query.all(conn).await?)
+}

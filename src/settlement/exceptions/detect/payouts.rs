@@ -1,0 +1,104 @@
+//! Payouts that did not arrive, or came back.
+
+use std::collections::HashSet;
+
+use entity::{bank_account, bank_payout, bank_statement, states::ExceptionClass};
+use sea_orm::{
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, QueryTrait as _,
+};
+
+use super::{NewException, store};
+use crate::{
+    base::Money,
+    error::Result,
+    settlement::{
+        bank::days::{add_bank_days, day_of},
+        currency,
+        reconciliation::Period,
+    },
+    state::AppState,
+};
+
+/// Payouts of a period that are late, and those that the bank gave back and nobody sent again.
+///
+/// Only currencies with a bank account that has statements are looked at: without them nothing can arrive.
+///
+/// # Errors
+/// Those of the database.
+pub async fn late_and_failed(app: &AppState, period: Period) -> Result<Vec<NewException>> {
+    let conn = app.db.read();
+    let currencies = currencies_with_statements(conn).await?;
+    let unsettled = Condition::any()
+        .add(bank_payout::Column::SettledAt.is_null())
+        .add(bank_payout::Column::ReturnedAt.is_not_null());
+    let rows = bank_payout::Entity::find()
+        .filter(bank_payout::Column::SentAt.gte(period.from))
+        .filter(bank_payout::Column::SentAt.lt(period.until))
+        .filter(unsettled)
+        .order_by_asc(bank_payout::Column::SentAt)
+        .all(conn)
+        .await?;
+    let known = store::open_of_payouts(conn).await?;
+    let today = app.clock.now().date();
+    let mut found = Vec::new();
+    for row in &rows {
+        if row.returned_at.is_some() {
+            found.extend(failed(conn, row).await?);
+            continue;
+        }
+        let expected_on = day_of(row.expected_on.unwrap_or(row.sent_at));
+        let last = add_bank_days(expected_on, app.config.reconciliation.late_bank_days);
+        if today > last && currencies.contains(&row.currency) && !known.contains(&row.id) {
+            let open = Money::new(row.amount_minor.saturating_sub(row.settled_minor), currency(&row.currency)?);
+            let sentence = format!("{open} of {} should have arrived by {last}.", row.reference);
+            found.push(about(row, ExceptionClass::LatePayout, open, sentence, row.sent_at));
+        }
+    }
+    Ok(found)
+}
+
+fn about(
+    row: &bank_payout::Model,
+    class: ExceptionClass,
+    off: Money,
+    sentence: String,
+    at: entity::Timestamp,
+) -> NewException {
+    NewException {
+        payout_id: row.payout_id,
+        bank_payout_id: Some(row.id.clone()),
+        transaction_id: Some(row.id.clone()),
+        occurred_at: Some(at.0),
+        ..NewException::new(class, row.id.clone(), off, sentence)
+    }
+}
+
+async fn failed(conn: &impl ConnectionTrait, row: &bank_payout::Model) -> Result<Option<NewException>> {
+    if let Some(id) = row.payout_id {
+        let again = bank_payout::Entity::find()
+            .filter(bank_payout::Column::PayoutId.eq(id))
+            .filter(bank_payout::Column::SentAt.gt(row.sent_at))
+            .one(conn)
+            .await?;
+        if again.is_some() {
+            return Ok(None);
+        }
+    }
+    let amount = Money::new(row.amount_minor, currency(&row.currency)?);
+    let sentence = format!("The bank gave {amount} of {} back to the processor.", row.reference);
+    Ok(Some(about(row, ExceptionClass::FailedPayout, amount, sentence, row.sent_at)))
+}
+
+async fn currencies_with_statements(conn: &impl ConnectionTrait) -> Result<HashSet<String>> {
+    let with_statements =
+        bank_statement::Entity::find().select_only().column(bank_statement::Column::Account).into_query();
+    let codes: Vec<String> = bank_account::Entity::find()
+        .select_only()
+        .column(bank_account::Column::Currency)
+        .filter(bank_account::Column::Name.in_subquery(with_statements))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    Ok(codes.into_iter().collect())
+}

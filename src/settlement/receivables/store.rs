@@ -1,0 +1,119 @@
+//! Debts as the ledger has them, since when, and write-offs.
+
+use std::collections::HashMap;
+
+use entity::{
+    Timestamp,
+    ids::{AccountId, LedgerAccountId, OrderId, OrgId, WriteOffId},
+    ledger_account, ledger_entry, order, posting,
+    states::WriteOffState,
+    write_off,
+};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, JoinType, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, sea_query::Expr,
+};
+use time::OffsetDateTime;
+
+use crate::{db::Tx, error::Result};
+
+/// The currency of an order.
+pub async fn currency_of(conn: &impl ConnectionTrait, id: OrderId) -> Result<Option<String>> {
+    let currency = order::Entity::find_by_id(id).select_only().column(order::Column::Currency);
+    Ok(currency.into_tuple().one(conn).await?)
+}
+
+/// Accounts of what providers owe, of all or of one.
+pub async fn debt_accounts(conn: &impl ConnectionTrait, of: Option<OrgId>) -> Result<Vec<ledger_account::Model>> {
+    let mut query = ledger_account::Entity::find()
+        .filter(ledger_account::Column::Code.like("provider.%.receivable"))
+        .order_by_asc(ledger_account::Column::Code)
+        .order_by_asc(ledger_account::Column::Currency);
+    if let Some(org) = of {
+        query = query.filter(ledger_account::Column::OrganizationId.eq(org));
+    }
+    Ok(query.all(conn).await?)
+}
+
+/// When the first posting of each order on an account happened: since when something is owed about it.
+pub async fn since(
+    conn: &impl ConnectionTrait,
+    account: LedgerAccountId,
+    orders: &[OrderId],
+) -> Result<HashMap<OrderId, Timestamp>> {
+    let to_entry =
+        posting::Entity::belongs_to(ledger_entry::Entity).from(posting::Column::EntryId).to(ledger_entry::Column::Id);
+    let rows: Vec<(OrderId, i64)> = posting::Entity::find()
+        .select_only()
+        .column(posting::Column::OrderId)
+        .expr(Expr::cust("MIN(effective_at)"))
+        .join(JoinType::InnerJoin, to_entry.into())
+        .filter(posting::Column::AccountId.eq(account))
+        .filter(posting::Column::OrderId.is_in(orders.iter().copied()))
+        .group_by(posting::Column::OrderId)
+        .into_tuple()
+        .all(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(order, micros)| (order, Timestamp::from_micros(micros))).collect())
+}
+
+pub async fn insert(tx: &Tx, row: write_off::Model) -> Result<()> {
+    write_off::Entity::insert(row.into_active_model()).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+pub async fn find(conn: &impl ConnectionTrait, id: WriteOffId) -> Result<Option<write_off::Model>> {
+    Ok(write_off::Entity::find_by_id(id).one(conn).await?)
+}
+
+/// Sum of the write-offs of a debt that nobody has decided yet.
+pub async fn asked_minor(tx: &Tx, org: OrgId, order: OrderId) -> Result<i64> {
+    Ok(write_off::Entity::find()
+        .select_only()
+        .expr(Expr::cust("CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT)"))
+        .filter(write_off::Column::OrganizationId.eq(org))
+        .filter(write_off::Column::OrderId.eq(order))
+        .filter(write_off::Column::State.eq(WriteOffState::Asked))
+        .into_tuple::<i64>()
+        .one(tx.conn())
+        .await?
+        .unwrap_or(0))
+}
+
+/// Decides about a write-off; false when somebody did before.
+pub async fn decide(
+    tx: &Tx,
+    id: WriteOffId,
+    state: WriteOffState,
+    by: AccountId,
+    note: Option<String>,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let updated = write_off::Entity::update_many()
+        .col_expr(write_off::Column::State, Expr::value(state))
+        .col_expr(write_off::Column::DecidedBy, Expr::value(Some(by)))
+        .col_expr(write_off::Column::DecidedAt, Expr::value(Some(Timestamp(now))))
+        .col_expr(write_off::Column::DecisionNote, Expr::value(note))
+        .filter(write_off::Column::Id.eq(id))
+        .filter(write_off::Column::State.eq(WriteOffState::Asked))
+        .exec(tx.conn())
+        .await?;
+    Ok(updated.rows_affected == 1)
+}
+
+/// Write-offs, newest first.
+pub async fn list(
+    conn: &impl ConnectionTrait,
+    state: Option<WriteOffState>,
+    before: Option<WriteOffId>,
+    limit: u64,
+) -> Result<Vec<write_off::Model>> {
+    let mut query = write_off::Entity::find().order_by_desc(write_off::Column::Id).limit(limit);
+    if let Some(state) = state {
+        query = query.filter(write_off::Column::State.eq(state));
+    }
+    if let Some(before) = before {
+        query = query.filter(write_off::Column::Id.lt(before));
+    }
+    Ok(query.all(conn).await?)
+}

@@ -1,0 +1,81 @@
+//! Handing reversals to the processor, each once.
+
+use entity::{ids::ReversalId, reversal};
+use time::Duration;
+
+use super::{
+    model,
+    service::amount_of,
+    store::{self, Outcome},
+};
+use crate::{
+    error::Result,
+    ports::payments::{PaymentsError, ReversalRequest},
+    state::AppState,
+};
+
+/// Reversals handed over in one round.
+const REVERSALS_PER_ROUND: u64 = 50;
+
+/// Hands over what is due; returns how many were tried.
+///
+/// # Errors
+/// Those of the database; what the processor says is kept in the reversal.
+pub async fn submit_reversals(app: &AppState) -> Result<usize> {
+    let mut tried = 0;
+    for id in store::due_to_submit(app.db.read(), app.clock.now(), REVERSALS_PER_ROUND).await? {
+        tried += usize::from(submit(app, id).await?);
+    }
+    Ok(tried)
+}
+
+async fn submit(app: &AppState, id: ReversalId) -> Result<bool> {
+    let now = app.clock.now();
+    let until = now + Duration::seconds(model::LEASE_SECONDS);
+    let leased = app
+        .db
+        .write("settlement.lease_reversal", move |tx| async move { Ok((store::lease(&tx, id, now, until).await?, tx)) })
+        .await?;
+    let Some(row) = leased else { return Ok(false) };
+    let later = now + Duration::seconds(model::LATER_SECONDS);
+    let outcome = match ask(app, &row).await? {
+        // The transfer is still to leave: there is nothing to take back yet.
+        None => Outcome::Unknown(later),
+        Some(Ok(processor_ref)) => Outcome::Taken(processor_ref),
+        Some(Err(PaymentsError::Refused { code, text })) => {
+            tracing::warn!(reversal = %id, attempt = row.attempt, code, "the processor refused reversal {id}: {text}");
+            let text = format!("{code}: {text}");
+            if model::is_final(&code, row.attempt) {
+                Outcome::GivenUp(text)
+            } else {
+                Outcome::Refused(text, now + model::refused_wait(row.attempt))
+            }
+        }
+        Some(Err(error)) => {
+            tracing::warn!(reversal = %id, attempt = row.attempt, "reversal {id} has no answer yet: {error}");
+            Outcome::Unknown(later)
+        }
+    };
+    app.db
+        .write("settlement.note_reversal", move |tx| {
+            let (row, outcome) = (row.clone(), outcome.clone());
+            async move { Ok((store::note_outcome(&tx, &row, &outcome).await?, tx)) }
+        })
+        .await?;
+    Ok(true)
+}
+
+/// What the processor says; the outer error is ours, and nothing is asked of a transfer that has not left.
+async fn ask(app: &AppState, row: &reversal::Model) -> Result<Option<Result<String, PaymentsError>>> {
+    let Some(transfer_ref) = store::transfer_of(app.db.read(), row.payout_id).await? else { return Ok(None) };
+    let request = ReversalRequest {
+        idempotency_key: model::idempotency_key(row.id, row.attempt),
+        our_ref: row.id.to_string(),
+        transfer_ref,
+        amount: amount_of(row)?,
+    };
+    app.db.faults().step(|| "payments.reverse: before call".to_owned())?;
+    let answer = app.payments.reverse(&request).await;
+    app.db.faults().step(|| "payments.reverse: after call".to_owned())?;
+    Ok(Some(answer))
+}

@@ -1,0 +1,298 @@
+//! Where each provider's share of an order must stand, from what happened to the order since its sale.
+
+use std::collections::{BTreeMap, HashMap};
+
+use entity::{
+    dispute, fee_share,
+    ids::{OrderId, OrgId},
+    netting, order, order_line, order_reduction, payout, payout_item, refund, reversal,
+    states::{DisputeState, PayoutRecipient, ReductionKind, RefundOrigin, RefundState, ReversalState, WriteOffState},
+    write_off,
+};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, JoinType, QueryFilter as _, QuerySelect as _};
+
+use super::{Expected, VerifyReport};
+use crate::{
+    base::{Currency, Money},
+    error::Result,
+    ledger::{self, Account},
+    settlement::fee_shares,
+};
+
+/// Everything that happened to the orders of one page after their sale.
+#[derive(Default)]
+pub struct Later {
+    reductions: HashMap<OrderId, Vec<order_reduction::Model>>,
+    refunds: HashMap<OrderId, Vec<refund::Model>>,
+    disputes: HashMap<OrderId, Vec<dispute::Model>>,
+    reversals: HashMap<OrderId, Vec<reversal::Model>>,
+    write_offs: HashMap<OrderId, Vec<write_off::Model>>,
+    /// What payouts carried, by order and provider.
+    carried: HashMap<(OrderId, OrgId), i64>,
+    /// What was set off from a share, by order and provider.
+    paid_with: HashMap<(OrderId, OrgId), i64>,
+    /// What was set off of a debt, by order and provider.
+    paid_off: HashMap<(OrderId, OrgId), i64>,
+    /// What providers bear of the processor's fees.
+    fees: HashMap<OrderId, Vec<fee_share::Model>>,
+    booked: HashMap<(OrderId, entity::ids::LedgerAccountId), i64>,
+}
+
+/// Reads it.
+pub async fn load(conn: &impl ConnectionTrait, ids: &[OrderId]) -> Result<Later> {
+    let of = || ids.iter().copied();
+    let mut later = Later {
+        reductions: grouped(
+            order_reduction::Entity::find().filter(order_reduction::Column::OrderId.is_in(of())).all(conn).await?,
+            |row| row.order_id,
+        ),
+        refunds: grouped(refund::Entity::find().filter(refund::Column::OrderId.is_in(of())).all(conn).await?, |row| {
+            row.order_id
+        }),
+        disputes: grouped(
+            dispute::Entity::find().filter(dispute::Column::OrderId.is_in(of())).all(conn).await?,
+            |row| row.order_id,
+        ),
+        reversals: grouped(
+            reversal::Entity::find().filter(reversal::Column::OrderId.is_in(of())).all(conn).await?,
+            |row| row.order_id,
+        ),
+        write_offs: grouped(
+            write_off::Entity::find()
+                .filter(write_off::Column::OrderId.is_in(of()))
+                .filter(write_off::Column::State.eq(WriteOffState::Approved))
+                .all(conn)
+                .await?,
+            |row| row.order_id,
+        ),
+        fees: fee_shares::of_orders(conn, ids).await?,
+        booked: ledger::orders_sums(conn, ids).await?,
+        ..Later::default()
+    };
+    for (order, provider, minor) in carried(conn, ids).await? {
+        *later.carried.entry((order, provider)).or_default() += minor;
+    }
+    let from = netting::Entity::find().filter(netting::Column::FromOrderId.is_in(of())).all(conn).await?;
+    for row in from {
+        *later.paid_with.entry((row.from_order_id, row.organization_id)).or_default() += row.amount_minor;
+    }
+    let debts = netting::Entity::find().filter(netting::Column::DebtOrderId.is_in(of())).all(conn).await?;
+    for row in debts {
+        *later.paid_off.entry((row.debt_order_id, row.organization_id)).or_default() += row.amount_minor;
+    }
+    Ok(later)
+}
+
+async fn carried(conn: &impl ConnectionTrait, ids: &[OrderId]) -> Result<Vec<(OrderId, OrgId, i64)>> {
+    let to_payout =
+        payout_item::Entity::belongs_to(payout::Entity).from(payout_item::Column::PayoutId).to(payout::Column::Id);
+    Ok(payout_item::Entity::find()
+        .select_only()
+        .column(payout_item::Column::OrderId)
+        .column(payout::Column::OrganizationId)
+        .column(payout_item::Column::AmountMinor)
+        .join(JoinType::InnerJoin, to_payout.into())
+        .filter(payout::Column::Recipient.eq(PayoutRecipient::Provider))
+        .filter(payout_item::Column::OrderId.is_in(ids.iter().copied()))
+        .into_tuple()
+        .all(conn)
+        .await?)
+}
+
+fn grouped<T>(rows: Vec<T>, key: impl Fn(&T) -> OrderId) -> HashMap<OrderId, Vec<T>> {
+    let mut of: HashMap<OrderId, Vec<T>> = HashMap::new();
+    for row in rows {
+        of.entry(key(&row)).or_default().push(row);
+    }
+    of
+}
+
+/// Refunds that take or took money of a decided sum, and are not undone.
+fn is_booked(row: &refund::Model) -> bool {
+    matches!(row.state, RefundState::Approved | RefundState::Submitted | RefundState::Paid)
+}
+
+impl Later {
+    /// Refunds of payments that came when the order was closed.
+    pub fn automatic(&self, order: OrderId) -> impl Iterator<Item = &refund::Model> {
+        let all = self.refunds.get(&order).into_iter().flatten();
+        all.filter(|row| row.origin == RefundOrigin::ClosedOrder)
+    }
+
+    /// Expects what refunds of payments without an order leave in clearing.
+    pub fn expect_automatic(&self, order: OrderId, currency: Currency, expected: &mut Expected) {
+        for row in self.automatic(order).filter(|row| is_booked(row)) {
+            let amount = Money::new(row.amount_minor, currency);
+            expected.debit(&Account::ClearingPayment, amount);
+            expected.credit(&Account::ClearingRefund, amount);
+        }
+    }
+
+    /// What refunds and lost disputes took for good, or an open dispute holds: at most what was paid.
+    pub fn reduced_minor(&self, order: OrderId) -> i64 {
+        self.active(order).map(|row| row.provider_minor + row.operator_minor + row.tax_minor).sum()
+    }
+
+    fn active(&self, order: OrderId) -> impl Iterator<Item = &order_reduction::Model> {
+        self.reductions.get(&order).into_iter().flatten().filter(|row| row.undone_at.is_none())
+    }
+
+    fn dispute_state(&self, row: &order_reduction::Model) -> Option<DisputeState> {
+        let all = self.disputes.get(&row.order_id).into_iter().flatten();
+        all.filter(|dispute| dispute.id.0 == row.source_id).map(|dispute| dispute.state).next()
+    }
+
+    /// True when nothing that was paid is left: no door stays open then.
+    pub fn is_whole(&self, row: &order::Model) -> bool {
+        let open = self
+            .active(row.id)
+            .any(|part| part.kind == ReductionKind::Dispute && self.dispute_state(part) != Some(DisputeState::Lost));
+        row.total_minor > 0 && !open && self.reduced_minor(row.id) == row.total_minor
+    }
+}
+
+/// Checks what was taken off an order, and expects where each share stands since.
+pub fn check(
+    row: &order::Model,
+    lines: &[order_line::Model],
+    currency: Currency,
+    later: &Later,
+    report: &mut VerifyReport,
+    expected: &mut Expected,
+) {
+    later.expect_automatic(row.id, currency, expected);
+    check_reductions(row, lines, later, report);
+    expect_operator(row, currency, later, report, expected);
+    let mut shares: BTreeMap<OrgId, i64> = BTreeMap::new();
+    for line in lines {
+        *shares.entry(line.provider_id).or_default() += line.provider_minor;
+    }
+    for (org, share_minor) in shares {
+        check_share(row, (org, share_minor), currency, later, report, expected);
+    }
+}
+
+/// No line gives back more than its parts, and each refund is the sum of what it takes.
+fn check_reductions(row: &order::Model, lines: &[order_line::Model], later: &Later, report: &mut VerifyReport) {
+    for line in lines {
+        let of_line = || later.active(row.id).filter(|part| part.line_no == line.line_no);
+        let provider: i64 = of_line().map(|part| part.provider_minor).sum();
+        let operator: i64 = of_line().map(|part| part.operator_minor).sum();
+        let good = provider <= line.provider_minor && operator <= line.operator_minor;
+        report.require(good, || format!("line {} of {} gives back more than its parts", line.line_no, row.id));
+    }
+    let reduced = later.reduced_minor(row.id);
+    report.require(reduced <= row.total_minor, || {
+        format!("{} gives back {reduced} minor units, more than was paid", row.id)
+    });
+    for refund in later.refunds.get(&row.id).into_iter().flatten() {
+        if refund.origin == RefundOrigin::ClosedOrder {
+            continue;
+        }
+        let parts = later.active(row.id).filter(|part| part.source_id == refund.id.0);
+        let taken: i64 = parts.map(|part| part.provider_minor + part.operator_minor + part.tax_minor).sum();
+        let due = if is_booked(refund) { refund.amount_minor } else { 0 };
+        report.equal(&format!("the sum of what {} takes", refund.id), due, taken);
+    }
+}
+
+/// The operator's share and tax, what waits in clearing for refunds, and what disputes hold or cost.
+fn expect_operator(
+    row: &order::Model,
+    currency: Currency,
+    later: &Later,
+    report: &mut VerifyReport,
+    expected: &mut Expected,
+) {
+    let money = |minor| Money::new(minor, currency);
+    let vat = row.tax_country.clone().map(Account::Vat);
+    for part in later.active(row.id) {
+        let is_lost = later.dispute_state(part) == Some(DisputeState::Lost);
+        if part.kind == ReductionKind::Refund || is_lost {
+            expected.debit(&Account::Commission, money(part.operator_minor));
+            if let Some(account) = vat.as_ref().filter(|_| part.tax_minor != 0) {
+                expected.debit(account, money(part.tax_minor));
+            }
+        }
+    }
+    for refund in later.refunds.get(&row.id).into_iter().flatten() {
+        if is_booked(refund) && refund.origin != RefundOrigin::ClosedOrder {
+            expected.credit(&Account::ClearingRefund, money(refund.amount_minor));
+        }
+    }
+    for dispute in later.disputes.get(&row.id).into_iter().flatten() {
+        let held = later.active(row.id).any(|part| part.source_id == dispute.id.0);
+        let is_warning = dispute.state == DisputeState::Warning;
+        report.require(!(is_warning && held), || format!("{} is a mere warning, and yet it holds a share", dispute.id));
+        if dispute.state == DisputeState::Lost {
+            let parts = later.active(row.id).filter(|part| part.source_id == dispute.id.0);
+            let explained: i64 = parts.map(|part| part.provider_minor + part.operator_minor + part.tax_minor).sum();
+            expected.credit(&Account::DisputeHold, money(dispute.amount_minor));
+            expected.debit(&Account::DisputeLoss, money(dispute.amount_minor - explained));
+        }
+    }
+}
+
+/// One provider's share: what is held, pending, payable and owed, each in the books as it must be.
+fn check_share(
+    row: &order::Model,
+    (org, share_minor): (OrgId, i64),
+    currency: Currency,
+    later: &Later,
+    report: &mut VerifyReport,
+    expected: &mut Expected,
+) {
+    let key = (row.id, org);
+    let of = |map: &HashMap<(OrderId, OrgId), i64>| map.get(&key).copied().unwrap_or(0);
+    let mine = || later.active(row.id).filter(|part| part.provider_id == org);
+    let is_open = |part: &&order_reduction::Model| {
+        part.kind == ReductionKind::Dispute && later.dispute_state(part) != Some(DisputeState::Lost)
+    };
+    let fees = || later.fees.get(&row.id).into_iter().flatten().filter(|fee| fee.organization_id == org);
+    let borne: i64 = fees().map(|fee| fee.pending_minor + fee.payable_minor + fee.receivable_minor).sum();
+    let taken: i64 = borne + mine().map(|part| part.provider_minor).sum::<i64>();
+    let held: i64 = mine().filter(is_open).map(|part| part.provider_minor).sum();
+    let all = later.reductions.get(&row.id).into_iter().flatten().filter(|part| part.provider_id == org);
+    let fee_debts: i64 = fees().map(|fee| fee.receivable_minor).sum();
+    let debts: i64 = fee_debts + all.map(|part| part.debt_minor - part.undone_debt_minor).sum::<i64>();
+    let came_back: i64 = later
+        .reversals
+        .get(&row.id)
+        .into_iter()
+        .flatten()
+        .filter(|reversal| reversal.organization_id == org && reversal.state == ReversalState::Done)
+        .map(|reversal| reversal.amount_minor)
+        .sum();
+    let given_up: i64 = later
+        .write_offs
+        .get(&row.id)
+        .into_iter()
+        .flatten()
+        .filter(|one| one.organization_id == org)
+        .map(|one| one.amount_minor)
+        .sum();
+    let (carried, paid_with, paid_off) = (of(&later.carried), of(&later.paid_with), of(&later.paid_off));
+    let debt = debts - came_back - paid_off - given_up;
+    let net = share_minor - taken - carried - paid_with + came_back + paid_off + given_up;
+    let runs = row.hold_ended_at.is_none();
+    let (pending, payable) = if runs { (net, 0) } else { (0, net + debt) };
+    report.require(came_back <= carried, || format!("more of {} came back from {org} than was paid out", row.id));
+    report.require(carried - came_back <= share_minor, || format!("{org} was paid more of {} than its share", row.id));
+    let untouched = carried == 0 && paid_with == 0 && debt == 0;
+    report.require(!runs || untouched, || format!("{} was paid out during its hold", row.id));
+    let money = |minor| Money::new(minor, currency);
+    let ought = [
+        (Account::ProviderPending(org), -pending),
+        (Account::ProviderPayable(org), -payable),
+        (Account::ProviderDisputeHeld(org), -held),
+        (Account::ProviderReceivable(org), debt),
+    ];
+    for (account, minor) in ought {
+        let found = later.booked.get(&(row.id, account.id(currency))).copied().unwrap_or(0);
+        report.equal(&format!("what {account} holds of {} (minor units)", row.id), minor, found);
+        let wrong_side = if matches!(account, Account::ProviderReceivable(_)) { minor < 0 } else { minor > 0 };
+        report.require(!wrong_side, || format!("{account} is on the wrong side about {}", row.id));
+        expected.debit(&account, money(minor));
+    }
+    expected.debit(&Account::WriteOffs, money(given_up));
+}

@@ -1,0 +1,11 @@
+//! What refunds and disputes take off an order: how much of each line from whom, and where each share
+//! stands when it is taken.
+//!
+//! Invariants: the parts of one reduction add up to it; all reductions of an order together never take
+//! more than was paid, and a full one takes exactly what each party got.
+
+mod model;
+mod store;
+
+pub(super) use model::{Parts, Taken, parts_of, positions, returned, split_off, taken};
+pub(super) use store::{active, insert, order_account_sums, undo};

@@ -1,0 +1,113 @@
+//! Reductions in the database.
+
+use std::collections::HashMap;
+
+use entity::{
+    Timestamp,
+    ids::{LedgerAccountId, OrderId},
+    order_reduction,
+    states::ReductionKind,
+};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
+    sea_query::Expr,
+};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Parts, Taken};
+use crate::{db::Tx, error::Result, ledger, trade::orders::OrderFacts};
+
+/// What active reductions have taken of each line of the order, in the order of its lines.
+pub async fn active(conn: &impl ConnectionTrait, facts: &OrderFacts) -> Result<Vec<Parts>> {
+    let rows = order_reduction::Entity::find()
+        .filter(order_reduction::Column::OrderId.eq(facts.order.id))
+        .filter(order_reduction::Column::UndoneAt.is_null())
+        .all(conn)
+        .await?;
+    let of = |line: &entity::order_line::Model| {
+        let mut parts = Parts {
+            line_no: line.line_no,
+            provider: line.provider_id,
+            provider_minor: 0,
+            operator_minor: 0,
+            tax_minor: 0,
+        };
+        for row in rows.iter().filter(|row| row.line_no == line.line_no) {
+            parts.provider_minor += row.provider_minor;
+            parts.operator_minor += row.operator_minor;
+            parts.tax_minor += row.tax_minor;
+        }
+        parts
+    };
+    Ok(facts.lines().map(of).collect())
+}
+
+/// The sums of everything booked about an order, by account.
+pub async fn order_account_sums(conn: &impl ConnectionTrait, order: OrderId) -> Result<HashMap<LedgerAccountId, i64>> {
+    ledger::order_sums(conn, order).await
+}
+
+/// Stores what a refund or a dispute takes.
+pub async fn insert(
+    tx: &Tx,
+    source_id: Uuid,
+    kind: ReductionKind,
+    order_id: OrderId,
+    taken: &[Taken],
+    now: OffsetDateTime,
+) -> Result<()> {
+    let rows = taken.iter().map(|taken| {
+        let row = order_reduction::Model {
+            source_id,
+            line_no: taken.part.line_no,
+            kind,
+            order_id,
+            provider_id: taken.part.provider,
+            provider_minor: taken.part.provider_minor,
+            operator_minor: taken.part.operator_minor,
+            tax_minor: taken.part.tax_minor,
+            debt_minor: taken.debt_minor,
+            undone_debt_minor: 0,
+            recovery_asked_at: None,
+            created_at: Timestamp(now),
+            undone_at: None,
+        };
+        row.into_active_model()
+    });
+    order_reduction::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+/// The rows of a reduction that was undone.
+pub type Undone = Vec<order_reduction::Model>;
+
+/// Undoes a reduction and gives up debts that nothing was asked for yet; nothing when it was undone before.
+///
+/// A debt that the provider's account was asked for stays: whether the money came back is not known
+/// here, so the share becomes payable again and the next payout sets the two off.
+pub async fn undo(tx: &Tx, source_id: Uuid, now: OffsetDateTime) -> Result<Undone> {
+    order_reduction::Entity::update_many()
+        .col_expr(order_reduction::Column::UndoneDebtMinor, Expr::col(order_reduction::Column::DebtMinor))
+        .col_expr(order_reduction::Column::RecoveryAskedAt, Expr::value(Some(Timestamp(now))))
+        .filter(order_reduction::Column::SourceId.eq(source_id))
+        .filter(order_reduction::Column::UndoneAt.is_null())
+        .filter(order_reduction::Column::RecoveryAskedAt.is_null())
+        .exec(tx.conn())
+        .await?;
+    let undone = order_reduction::Entity::update_many()
+        .col_expr(order_reduction::Column::UndoneAt, Expr::value(Some(Timestamp(now))))
+        .filter(order_reduction::Column::SourceId.eq(source_id))
+        .filter(order_reduction::Column::UndoneAt.is_null())
+        .exec(tx.conn())
+        .await?
+        .rows_affected;
+    if undone == 0 {
+        return Ok(Vec::new());
+    }
+    Ok(order_reduction::Entity::find()
+        .filter(order_reduction::Column::SourceId.eq(source_id))
+        .order_by_asc(order_reduction::Column::LineNo)
+        .all(tx.conn())
+        .await?)
+}

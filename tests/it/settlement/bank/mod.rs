@@ -1,0 +1,9 @@
+//! The bank side: imports, rules, exceptions, the three-way report and closed months.
+
+mod exceptions;
+mod imports;
+mod month;
+mod month_faults;
+mod records;
+#[path = "../../../../crates/bank/tests/it/writers.rs"]
+mod writers;

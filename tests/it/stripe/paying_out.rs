@@ -1,0 +1,239 @@
+use entity::{payout, states::PayoutState};
+use sea_orm::EntityTrait as _;
+use serde_json::{Value, json};
+use time::Duration;
+use torv::{
+    base::Currency,
+    ledger::{self, Account},
+};
+
+use super::{Connected, order_of, with_twin};
+use crate::{
+    after_sale::verified,
+    support::{ForSale, TestOrg, one_off},
+};
+
+/// Longer than the hold, and than the nights in which Stripe pays the operator out.
+const EIGHT_DAYS: Duration = Duration::days(8);
+
+/// The exchange's own account in the twin.
+const PLATFORM: &str = "acct_1TwinPlatform0000";
+
+async fn balance(it: &Connected, account: Account) -> i64 {
+    let eur: Currency = "EUR".parse().expect("in the table");
+    ledger::balance(it.app.app.db.read(), &account, eur).await.expect("sums").minor
+}
+
+async fn run(it: &Connected, operator: &TestOrg, key: &str) -> Value {
+    let body = json!({"currency": "EUR", "minimum_minor": 1, "recipients": "providers"});
+    let request = it.app.as_org(operator, "POST", "/api/v1/payout-runs").header("idempotency-key", key).json(&body);
+    let made = request.send().await.expect(201).json();
+    it.advance(Duration::seconds(1)).await;
+    made
+}
+
+/// A sale of 100.01 EUR whose share was transferred after the hold.
+struct PaidOut {
+    sale: ForSale,
+    operator: TestOrg,
+    order: String,
+}
+
+impl PaidOut {
+    async fn new(it: &Connected) -> Self {
+        let (sale, buyer) = it.app.market(&one_off(10_001)).await;
+        let operator = it.app.operator().await;
+        it.onboard(&sale.provider).await;
+        let placed = it.app.order(&buyer, &sale, "k1", Some("pm_card_visa")).await.expect(201);
+        it.advance(EIGHT_DAYS).await;
+        run(it, &operator, "r1").await;
+        Self { sale, operator, order: order_of(&placed) }
+    }
+
+    fn charge(&self, it: &Connected) -> String {
+        let charges = it.objects("charge");
+        let ours = charges.iter().find(|one| one["transfer_group"] == json!(self.order)).expect("charged");
+        ours["id"].as_str().expect("an id").to_owned()
+    }
+}
+
+/// The books, the documents and Stripe agree to the cent.
+async fn agrees(it: &Connected, operator: &TestOrg) {
+    it.advance(Duration::hours(2)).await;
+    let request = it.app.as_org(operator, "POST", "/api/v1/reconciliations").json(&json!({}));
+    let made = request.send().await.expect(201).json();
+    assert_eq!(made["difference_count"], 0, "{made:#}");
+    let dump = it.twin.dump();
+    let theirs = |part: &str| -> i64 {
+        let rows = dump["balances"][PLATFORM][part].as_array().into_iter().flatten();
+        rows.filter(|row| row["currency"] == "eur").filter_map(|row| row["amount"].as_i64()).sum()
+    };
+    assert_eq!(theirs("available"), balance(it, Account::ProcessorAvailable).await, "available");
+    assert_eq!(theirs("pending"), balance(it, Account::ProcessorPending).await, "pending");
+    verified(&it.app, "after everything").await;
+}
+
+/// The operator's payouts in the books: Stripe's id, amount, and whether they left.
+async fn automatic(it: &Connected) -> Vec<payout::Model> {
+    let rows = payout::Entity::find().all(it.app.app.db.read()).await.expect("reads");
+    rows.into_iter().filter(|row| row.is_itemised.is_some()).collect()
+}
+
+with_twin! {
+    async fn a_share_moves_out_of_its_own_charge_once_the_provider_is_known(it) {
+        let (sale, buyer) = it.app.market(&one_off(10_001)).await;
+        let operator = it.app.operator().await;
+        let account = it.onboard(&sale.provider).await;
+        let placed = it.app.order(&buyer, &sale, "k1", Some("pm_card_visa")).await.expect(201);
+        it.advance(Duration::days(3)).await;
+        assert_eq!(balance(it, Account::ClearingPayment).await, 0);
+        assert_eq!(balance(it, Account::ProcessorAvailable).await, 8_001, "the share stays when the rest is paid out");
+        it.advance(Duration::days(5)).await;
+        run(it, &operator, "r1").await;
+        let transfers = it.objects("transfer");
+        assert_eq!(transfers.len(), 1);
+        assert_eq!(transfers[0]["amount"], 8_001);
+        assert_eq!(transfers[0]["destination"], json!(account));
+        assert!(transfers[0]["source_transaction"].as_str().is_some_and(|id| id.starts_with("ch_")));
+        assert_eq!(transfers[0]["transfer_group"], json!(order_of(&placed)));
+        assert_eq!(balance(it, Account::ProviderPayable(sale.provider.id)).await, 0);
+        assert_eq!(balance(it, Account::ClearingTransfer).await, 0);
+        agrees(it, &operator).await;
+    }
+
+    async fn a_provider_that_stripe_does_not_know_yet_waits(it) {
+        let (sale, buyer) = it.app.market(&one_off(10_001)).await;
+        let operator = it.app.operator().await;
+        it.app.order(&buyer, &sale, "k1", Some("pm_card_visa")).await.expect(201);
+        it.advance(Duration::days(8)).await;
+        let made = run(it, &operator, "r1").await;
+        assert_eq!(made["skipped"][0]["organization_id"], json!(sale.provider.id), "{made:#}");
+        assert_eq!(it.objects("transfer").len(), 0);
+        assert_eq!(balance(it, Account::ProviderPayable(sale.provider.id)).await, -8_001);
+        it.onboard(&sale.provider).await;
+        run(it, &operator, "r2").await;
+        assert_eq!(it.objects("transfer").len(), 1);
+        agrees(it, &operator).await;
+    }
+
+    async fn the_operators_balance_leaves_by_itself_and_becomes_rows(it) {
+        let (sale, buyer) = it.app.market(&one_off(10_001)).await;
+        let operator = it.app.operator().await;
+        for key in ["k1", "k2"] {
+            it.app.order(&buyer, &sale, key, Some("pm_card_visa")).await.expect(201);
+            it.advance(Duration::days(3)).await;
+        }
+        let sent = it.objects("payout");
+        let rows = automatic(it).await;
+        let told: Vec<Value> =
+            rows.iter().map(|row| json!([row.processor_ref, row.amount_minor, row.organization_id])).collect();
+        let theirs: Vec<Value> = sent.iter().map(|one| json!([one["id"], one["amount"], operator.id])).collect();
+        assert_eq!((told.len(), &told), (2, &theirs));
+        assert!(rows.iter().all(|row| row.state == PayoutState::Paid));
+        assert_eq!(balance(it, Account::ProcessorInTransit).await, 2 * 1_680);
+        assert_eq!(balance(it, Account::ProcessorReserve).await, 0, "what was held for a payout is free again");
+        it.advance(Duration::days(3)).await;
+        for (row, theirs) in automatic(it).await.iter().zip(it.objects("payout")) {
+            assert_eq!(row.trace_ref.as_deref(), theirs["trace_id"]["value"].as_str());
+            assert_eq!(row.arrival_at.map(|at| at.0.unix_timestamp()), theirs["arrival_date"].as_i64());
+            assert_eq!(row.is_itemised, Some(true));
+        }
+        agrees(it, &operator).await;
+    }
+
+    async fn a_payout_that_the_bank_sends_back_goes_with_the_next_one(it) {
+        let (sale, buyer) = it.app.market(&one_off(10_001)).await;
+        let operator = it.app.operator().await;
+        it.world("payouts/fail_next", &json!({"code": "account_closed"}));
+        it.app.order(&buyer, &sale, "k1", Some("pm_card_visa")).await.expect(201);
+        it.advance(Duration::days(5)).await;
+        let states: Vec<PayoutState> = automatic(it).await.iter().map(|row| row.state).collect();
+        assert_eq!(states, [PayoutState::Failed, PayoutState::Paid]);
+        assert_eq!(balance(it, Account::ProcessorInTransit).await, 1_680);
+        let failed = automatic(it).await[0].id;
+        let path = format!("/api/v1/payouts/{failed}/retry");
+        it.app.as_org(&operator, "POST", &path).send().await.expect(409);
+        agrees(it, &operator).await;
+    }
+
+    async fn a_run_for_the_operator_alone_is_refused_with_a_sentence(it) {
+        let operator = it.app.operator().await;
+        let body = |who: &str| json!({"currency": "EUR", "minimum_minor": 1, "recipients": who});
+        let ask = async |who: &str| {
+            let request = it.app.as_org(&operator, "POST", "/api/v1/payout-runs").header("idempotency-key", who);
+            request.json(&body(who)).send().await
+        };
+        let refused = ask("operator").await.expect(422);
+        assert!(refused.text().contains("by itself"), "{}", refused.text());
+        assert_eq!(ask("both").await.expect(201).json()["payouts"], json!([]));
+    }
+
+    async fn a_refund_after_the_payout_takes_the_share_back(it) {
+        let paid = PaidOut::new(it).await;
+        let path = format!("/api/v1/orders/{}/refunds/issue", paid.order);
+        let request = it.app.as_org(&paid.operator, "POST", &path).header("idempotency-key", "f1");
+        request.json(&json!({"reason": "We are sorry."})).send().await.expect(201);
+        it.advance(Duration::minutes(10)).await;
+        // The reversal is a refund too, on the provider's account.
+        let refunds: Vec<Value> = it.objects("refund").into_iter().filter(|one| one["charge"] == paid.charge(it)).collect();
+        assert_eq!(refunds.iter().map(|one| one["amount"].clone()).collect::<Vec<_>>(), [json!(10_001)]);
+        let reversals = it.objects("transfer_reversal");
+        assert_eq!(reversals.iter().map(|one| one["amount"].clone()).collect::<Vec<_>>(), [json!(8_001)]);
+        assert_eq!(balance(it, Account::ProviderReceivable(paid.sale.provider.id)).await, 0);
+        agrees(it, &paid.operator).await;
+    }
+
+    async fn a_dispute_that_is_won_gives_the_share_again(it) {
+        let paid = PaidOut::new(it).await;
+        let dispute = it.world(&format!("charges/{}/dispute", paid.charge(it)), &json!({}));
+        let dispute = dispute["id"].as_str().expect("an id").to_owned();
+        it.advance(Duration::minutes(10)).await;
+        assert_eq!(balance(it, Account::DisputeHold).await, 10_001);
+        agrees(it, &paid.operator).await;
+        it.world(&format!("disputes/{dispute}/resolve"), &json!({"won": true}));
+        it.advance(Duration::minutes(10)).await;
+        assert_eq!(balance(it, Account::DisputeHold).await, 0);
+        it.advance(EIGHT_DAYS).await;
+        run(it, &paid.operator, "r2").await;
+        let account = Account::ProviderPayable(paid.sale.provider.id);
+        assert_eq!(balance(it, account).await, 0, "the share is paid out again");
+        agrees(it, &paid.operator).await;
+    }
+
+    async fn a_dispute_that_is_lost_costs_the_provider_its_share(it) {
+        let paid = PaidOut::new(it).await;
+        let dispute = it.world(&format!("charges/{}/dispute", paid.charge(it)), &json!({}));
+        let dispute = dispute["id"].as_str().expect("an id").to_owned();
+        it.advance(Duration::minutes(10)).await;
+        it.world(&format!("disputes/{dispute}/resolve"), &json!({"won": false}));
+        it.advance(Duration::minutes(10)).await;
+        assert_eq!(balance(it, Account::DisputeHold).await, 0);
+        assert_eq!(balance(it, Account::ProviderReceivable(paid.sale.provider.id)).await, 0);
+        let reversals = it.objects("transfer_reversal");
+        assert_eq!(reversals.iter().filter_map(|one| one["amount"].as_i64()).sum::<i64>(), 8_001);
+        agrees(it, &paid.operator).await;
+    }
+
+    async fn a_charge_that_is_captured_in_the_background_is_booked_when_its_line_comes(it) {
+        it.world("capture_delay", &json!({"seconds": 3}));
+        let paid = PaidOut::new(it).await;
+        assert_eq!(balance(it, Account::ClearingPayment).await, 0);
+        let transfers = it.objects("transfer");
+        assert_eq!(transfers.iter().map(|one| one["amount"].clone()).collect::<Vec<_>>(), [json!(8_001)]);
+        agrees(it, &paid.operator).await;
+    }
+
+    async fn what_stripe_demands_of_a_provider_is_shown_and_followed(it) {
+        let provider = it.app.provider().await;
+        let path = "/api/v1/settlement/payout-account";
+        let before = it.app.as_org(&provider, "GET", path).send().await.expect(200);
+        assert_eq!(before.str("/state"), "none");
+        let account = it.onboard(&provider).await;
+        let active = it.app.as_org(&provider, "GET", path).send().await.expect(200);
+        assert_eq!(active.str("/state"), "active");
+        it.world(&format!("accounts/{account}/standing"), &json!({"standing": "restricted"}));
+        it.deliver().await;
+        let stopped = it.app.as_org(&provider, "GET", path).send().await.expect(200);
+        assert_eq!(stopped.str("/state"), "needs_information");
+    }
+}

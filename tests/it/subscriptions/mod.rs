@@ -1,0 +1,11 @@
+//! What is charged again and again, and what is counted.
+
+mod changes;
+mod crashes;
+mod dunning;
+mod instalments;
+mod market;
+mod metered;
+mod methods;
+mod quotas;
+mod renewing;
