@@ -18,7 +18,7 @@ pub struct TransferRequest {
     pub amount: Money,
     /// The charge the money comes from, for a processor that moves shares charge by charge.
     pub source: Option<String>,
-    /// As [`ChargeRequest::group`].
+    /// As [`ChargeRequest::group`](super::ChargeRequest::group).
     pub group: Option<String>,
 }
 
