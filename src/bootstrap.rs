@@ -25,12 +25,15 @@ use crate::{
     trade::{Counter, usage::Meters},
 };
 
+/// The sandbox processor as it is seen from outside of the exchange.
+pub type SandboxHandle = Arc<Sandbox>;
+
 /// An application, with the handle to the sandbox where that is the processor.
 pub struct Built {
     /// The application.
     pub app: AppState,
     /// The sandbox processor, where it is the processor.
-    pub sandbox: Option<Arc<Sandbox>>,
+    pub sandbox: Option<SandboxHandle>,
 }
 
 /// Opens everything the configuration names.
