@@ -91,6 +91,7 @@ async fn with_key(client: &Client, token: &str, actor: Actor, country: &str) -> 
     let path = format!("/api/v1/organizations/{}/tax-profile", actor.organization);
     let profile = json!({
         "legal_name": actor.name, "address": address(country), "country": country, "is_business": true,
+        "legal_id": {"value": actor.organization},
         "electronic_address": {"scheme": "EM", "value": actor.email},
     });
     client.send(Method::PUT, &path, token, None, Some(&profile)).await.and_then(|reply| succeeded(reply, &path))?;

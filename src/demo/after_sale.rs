@@ -71,9 +71,12 @@ async fn credit_notes(cast: &Cast<'_>, walk: &Walk, minor: i64) -> Result<()> {
     )?;
     for note in notes.iter().rev() {
         let payable = money(note["payable"]["minor"].as_i64().unwrap_or(0), &text(note, "/payable/currency"));
-        let buyer = [cast.buyer, cast.provider].into_iter().find(|actor| actor.organization == text(note, "/buyer_id"));
-        let to = buyer.map_or("another", |actor| &actor.name);
-        fact("credit note", format!("{} to {to} over {payable}", text(note, "/number")))?;
+        let name = |pointer: &str| {
+            let parties = [cast.buyer, cast.provider, cast.operator];
+            parties.into_iter().find(|actor| actor.organization == text(note, pointer)).map_or("", |actor| &actor.name)
+        };
+        let (number, from, to) = (text(note, "/number"), name("/seller_id"), name("/buyer_id"));
+        fact("credit note", format!("{number} of {from} to {to} over {payable}"))?;
     }
     Ok(())
 }
@@ -140,7 +143,10 @@ async fn dispute(cast: &Cast<'_>, made: &Made, walk: &Walk, buyer: &Actor, is_wo
     }
     expect(left == 0 && access != "active", "what was lost is gone, and the access with it")?;
     let (of_provider, of_operator) = (money(share, &currency), money(total - share, &currency));
-    fact("lost", format!("the provider bears {of_provider}, the operator {of_operator}; the access is {access}"))
+    fact(
+        "lost",
+        format!("the provider bears {of_provider}, the operator {of_operator}; the company's access has {access}"),
+    )
 }
 
 async fn find_dispute(cast: &Cast<'_>, order: &str, state: &str) -> Result<Option<Reply>> {
