@@ -89,9 +89,10 @@ async fn log_in(client: &Client, email: &str, password: &str) -> Result<String> 
 /// Says what invoices are to say of it, and takes an API key.
 async fn with_key(client: &Client, token: &str, actor: Actor, country: &str) -> Result<Actor> {
     let path = format!("/api/v1/organizations/{}/tax-profile", actor.organization);
+    let key = actor.email.split('@').next().unwrap_or_default();
     let profile = json!({
         "legal_name": actor.name, "address": address(country), "country": country, "is_business": true,
-        "legal_id": {"value": actor.organization},
+        "legal_id": {"value": format!("DEMO-{}", key.to_uppercase())},
         "electronic_address": {"scheme": "EM", "value": actor.email},
     });
     client.send(Method::PUT, &path, token, None, Some(&profile)).await.and_then(|reply| succeeded(reply, &path))?;
