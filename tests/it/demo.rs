@@ -218,6 +218,10 @@ async fn the_demo_walks_the_whole_job_with_stripes_twin() {
     check_manifest(&manifest);
     check_papers(&told, &manifest);
     check_square(&home, &manifest).await;
+    let conn = open(&home).await;
+    assert_eq!(count(&conn, "bank_match WHERE rule = 'trace_id'").await, 5, "Stripe's references explain the bank");
+    assert_eq!(count(&conn, "bank_match").await, 5);
+    conn.close().await.unwrap();
     let demo = home.path().join("demo");
     run_torv(&["verify", "--data-dir", demo.to_str().unwrap()], &[], "").well();
 }
