@@ -25,7 +25,7 @@ fn run_demo(home: &Home, further: &[&str]) -> (String, Value) {
     let manifest = home.path().join("manifest.json");
     let _ = std::fs::remove_file(&manifest);
     let arguments = ["demo", "--exit", "--listen", "127.0.0.1:0", "--manifest", manifest.to_str().unwrap()];
-    let told = home.torv(&[&arguments, further].concat()).well();
+    let told = home.torv(&[&arguments[..], further].concat()).well();
     let seconds = told.lines().find_map(|line| line.strip_prefix("The walk took ")?.split(' ').next()?.parse().ok());
     assert!(seconds.is_some_and(|seconds: f64| seconds < WALK_SECONDS_MAX), "{seconds:?}\n{told}");
     (told, serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap())
