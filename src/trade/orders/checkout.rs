@@ -6,13 +6,19 @@ use entity::{
 };
 use time::{Duration, OffsetDateTime};
 
+use super::later::{Later, later, sum};
 use crate::{
-    base::{LangText, Money, MoneyError, allocate, chargeable::ChargeRules, clock::add_months, money::Split},
+    base::{
+        LangText, Money, MoneyError, allocate,
+        chargeable::{ChargeRules, Refusal},
+        money::Split,
+    },
     error::{Error, Result},
     terms::offers::{SaleOffer, plan::Plan},
     trade::{
         fees::Fee,
-        prices::{self, Forecast, Item, Priced, Reduction, discounts, forecast, instalments},
+        gross::{self, Taxed},
+        prices::{self, Forecast, Item, Priced, Reduction, discounts, forecast},
         tax::{LineTax, Taxes},
     },
 };
@@ -63,29 +69,6 @@ pub struct QuotedLine {
     pub split: Split,
 }
 
-/// Something that is charged later, without another order of the buyer's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Later {
-    /// Why.
-    pub reason: LaterReason,
-    /// When.
-    pub due_at: OffsetDateTime,
-    /// How much, before tax.
-    pub amount: Money,
-}
-
-/// Why something is charged later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LaterReason {
-    /// The trial is over.
-    TrialEnd,
-    /// A part of the price.
-    Instalment,
-    /// The first further term; others follow it.
-    Renewal,
-}
-
 /// What a purchase costs.
 #[derive(Debug, Clone)]
 pub struct Checkout {
@@ -111,8 +94,8 @@ impl Checkout {
     /// Puts the tax on top of what is due, and into the share of an agent's provider.
     ///
     /// # Errors
-    /// `Invalid` for a sum with tax that can't be charged.
-    pub(super) fn with_taxes(mut self, taxes: Taxes, rules: &ChargeRules) -> Result<Self> {
+    /// `Invalid` for a sum with tax (now or later) that can't be charged, with a sentence that says what to change.
+    pub(super) fn with_taxes(mut self, taxes: Taxes, wish: Wish, rules: &ChargeRules) -> Result<Self> {
         self.tax_minor = sum(taxes.lines.iter().map(|tax| tax.minor))?;
         let currency = self.total.currency;
         let money = |minor| Money::new(minor, currency);
@@ -124,7 +107,16 @@ impl Checkout {
             }
         }
         (self.tax_mode, self.tax_country) = (taxes.mode, taxes.country);
-        rules.check(self.total).map_err(|refusal| Error::invalid("/offer_id", refusal.to_string()))?;
+        let taxed = self.lines.iter().any(|line| line.tax.bps > 0);
+        let refuse = |refusal: Refusal| Error::invalid(pointer(wish), words(refusal, taxed));
+        rules.check(self.total).map_err(refuse)?;
+        for later in &self.schedule {
+            rules.check(later.total).map_err(refuse)?;
+            // The tax can fall away until then, with what makes it enough to be charged.
+            if later.amount.minor < rules.min_minor {
+                rules.check(later.amount).map_err(refuse)?;
+            }
+        }
         Ok(self)
     }
 
@@ -134,30 +126,41 @@ impl Checkout {
     }
 }
 
-/// Computes what `wish` costs at `offer`.
+/// Why a sum can't be charged. A tax is rounded by the law, never to what a processor can charge.
+fn words(refusal: Refusal, taxed: bool) -> String {
+    match refusal {
+        Refusal::OffStep { total, step } if taxed => format!(
+            "This would cost {total} with tax, and only multiples of {step} can be charged; a tax is not rounded to \
+             that. Choose another quantity or offer: its provider can set a price that goes with this tax."
+        ),
+        other => other.to_string(),
+    }
+}
+
+/// Computes what `wish` costs at `offer`, with `taxed` as the rate of what is charged later.
 ///
 /// The price is that of one unit times the quantity, allocated to the components by weight; volume and coupon are
 /// taken off; a trial moves the whole to its end, instalments a part to their dates. Each line's part that is due is
 /// split by the line's own fee rule.
 ///
 /// # Errors
-/// `Invalid` for a quantity the offer does not have, a forecast without a meter, and a sum (now or later) that can't be
-/// charged, with a sentence that says what to change.
+/// `Invalid` for a quantity the offer does not have, and a forecast without a meter. Whether its sums can be charged is
+/// looked at with the tax on top: [`Checkout::with_taxes`].
 pub(super) fn checkout(
     offer: &SaleOffer,
     components: Vec<Component>,
     wish: Wish,
-    rules: &ChargeRules,
+    taxed: Taxed,
     now: OffsetDateTime,
 ) -> Result<Checkout> {
     let plan = offer.plan.clone().unwrap_or_default();
     require_quantity(&plan, wish.quantity)?;
     let currency = offer.price.currency;
     let money = |minor| Money::new(minor, currency);
-    let priced = price_lines(offer.price.minor, &plan, &components, wish, rules)?;
+    let priced = price_lines(offer.price.minor, &plan, &components, wish, &taxed.rules)?;
     let whole = sum(priced.iter().map(|line| line.net_minor))?;
     let trial_until = (plan.trial_days > 0).then(|| now + Duration::days(i64::from(plan.trial_days)));
-    let parts = in_parts(whole, &plan, rules, now)?;
+    let parts = gross::parts(whole, &plan.instalments, taxed, now)?;
     let mut due: Vec<i64> = priced.iter().map(|line| line.net_minor).collect();
     if trial_until.is_some() {
         due.fill(0);
@@ -165,10 +168,7 @@ pub(super) fn checkout(
         *only = first.minor;
     }
     let total = money(sum(due.iter().copied())?);
-    let schedule = later(offer, &plan, &priced, &parts, trial_until, now, money)?;
-    for amount in std::iter::once(total).chain(schedule.iter().map(|later| later.amount)) {
-        rules.check(amount).map_err(|refusal| Error::invalid(pointer(wish), refusal.to_string()))?;
-    }
+    let schedule = later(offer, &plan, &priced, &parts, trial_until, taxed, now)?;
     let lines = components.into_iter().zip(priced).zip(due).map(|((component, priced), due)| {
         let due = money(due);
         Ok(QuotedLine {
@@ -226,48 +226,6 @@ fn price_lines(
     prices::price(&items, wish.coupon, rules)
 }
 
-/// The parts of the whole price by date, each a multiple of the processor's step; one part without instalments.
-fn in_parts(whole: i64, plan: &Plan, rules: &ChargeRules, now: OffsetDateTime) -> Result<Vec<instalments::Part>> {
-    let step = rules.step_minor.max(1);
-    let mut parts = instalments::schedule(whole / step, &plan.instalments, now)?;
-    for part in &mut parts {
-        part.minor *= step;
-    }
-    if let Some(first) = parts.first_mut() {
-        first.minor += whole % step;
-    }
-    Ok(parts)
-}
-
-fn later(
-    offer: &SaleOffer,
-    plan: &Plan,
-    priced: &[Priced],
-    parts: &[instalments::Part],
-    trial_until: Option<OffsetDateTime>,
-    now: OffsetDateTime,
-    money: impl Fn(i64) -> Money,
-) -> Result<Vec<Later>> {
-    let instalments = parts.iter().skip(1);
-    let mut schedule: Vec<Later> = instalments
-        .map(|part| Later { reason: LaterReason::Instalment, due_at: part.due_at, amount: money(part.minor) })
-        .collect();
-    if plan.renews {
-        // A coupon is for the order that it is used in; what comes after is without it.
-        let amount = money(sum(priced.iter().map(|line| line.list_minor - line.volume_minor))?);
-        let months = offer.term_months.and_then(|months| u16::try_from(months).ok()).unwrap_or(1);
-        let (reason, due_at) = match trial_until {
-            Some(until) => (LaterReason::TrialEnd, until),
-            None => (LaterReason::Renewal, add_months(now, months)),
-        };
-        schedule.push(Later { reason, due_at, amount });
-        if trial_until.is_some() {
-            schedule.push(Later { reason: LaterReason::Renewal, due_at: add_months(due_at, months), amount });
-        }
-    }
-    Ok(schedule)
-}
-
 fn expected_cost(plan: &Plan, wish: Wish) -> Result<Option<Forecast>> {
     let Some(units) = wish.expected_units else { return Ok(None) };
     let most = crate::limits::METER_UNITS_MAX;
@@ -276,11 +234,6 @@ fn expected_cost(plan: &Plan, wish: Wish) -> Result<Option<Forecast>> {
         return Err(Error::invalid("/expected_units", detail));
     };
     Ok(Some(forecast::of_expected(meter, units)?))
-}
-
-fn sum(minors: impl Iterator<Item = i64>) -> Result<i64, MoneyError> {
-    let mut minors = minors;
-    minors.try_fold(0_i64, i64::checked_add).ok_or(MoneyError::Overflow)
 }
 
 #[cfg(test)]
@@ -327,8 +280,23 @@ mod tests {
         }
     }
 
+    fn untaxed(rules: ChargeRules) -> Taxed {
+        Taxed { rules, tax_bps: 0 }
+    }
+
+    /// A checkout whose only rate is that of `taxed`.
+    fn charged(offer: &SaleOffer, components: Vec<Component>, wish: Wish, taxed: Taxed) -> Result<Checkout> {
+        let found = checkout(offer, components, wish, taxed, NOW)?;
+        let tax = |line: &QuotedLine| {
+            let minor = taxed.gross(line.due.minor).expect("fits") - line.due.minor;
+            LineTax { minor, bps: i32::try_from(taxed.tax_bps).expect("small"), category: Some("S") }
+        };
+        let lines = found.lines.iter().map(tax).collect();
+        found.with_taxes(Taxes { mode: TaxMode::Agent, country: None, lines }, wish, &taxed.rules)
+    }
+
     fn at(offer: &SaleOffer, wish: Wish) -> Result<Checkout> {
-        checkout(offer, vec![component(1, 2_000, true)], wish, &CENTS, NOW)
+        charged(offer, vec![component(1, 2_000, true)], wish, untaxed(CENTS))
     }
 
     fn refused(outcome: Result<Checkout>) -> String {
@@ -411,7 +379,7 @@ mod tests {
             } else { json!({}) };
             let components = weights.iter().map(|(weight, bps, chosen)| component(*weight, *bps, *chosen)).collect();
             let wish = Wish { coupon: Some(Reduction::Percent(bps)), ..ONE };
-            let Ok(found) = checkout(&offer(minor, plan), components, wish, &CENTS, NOW) else { return Ok(()) };
+            let Ok(found) = charged(&offer(minor, plan), components, wish, untaxed(CENTS)) else { return Ok(()) };
             let of = |part: fn(&QuotedLine) -> i64| found.lines.iter().map(part).sum::<i64>();
             prop_assert_eq!(of(|line| line.due.minor), found.total.minor);
             prop_assert_eq!(of(|line| line.priced.list_minor), minor);
@@ -421,5 +389,45 @@ mod tests {
             prop_assert_eq!(of(|line| line.priced.net_minor) + found.coupon_minor(), minor);
             prop_assert!(CENTS.check(found.total).is_ok());
         }
+
+        /// Currencies with and without steps, every rate, any parts: what is quoted can be charged, now and later.
+        #[test]
+        fn every_sum_that_is_quoted_can_be_charged(
+            minor in 1_i64..=9_999_999, rate in 0_u32..=60, step_minor in prop_oneof![Just(1_i64), Just(10)],
+            least in prop_oneof![Just(1_i64), Just(50), Just(250), Just(17_500)], later_bps in 0_u32..3_000,
+            renews in any::<bool>(), coupon in proptest::option::of(0_u32..10_000),
+        ) {
+            let rules = ChargeRules { min_minor: least.max(step_minor), max_minor: 99_999_990, step_minor };
+            let plan = match (renews, later_bps) {
+                (true, _) => json!({"renews": true}),
+                (false, 0) => json!({}),
+                (false, bps) => json!({"instalments": [{"after_days": 1, "share_bps": bps}, {"after_days": 2, "share_bps": bps}]}),
+            };
+            let wish = Wish { coupon: coupon.map(Reduction::Percent), ..ONE };
+            let taxed = Taxed { rules, tax_bps: rate * 50 };
+            let Ok(found) = charged(&offer(minor, plan), vec![component(1, 2_000, true)], wish, taxed) else { return Ok(()) };
+            prop_assert!(found.total.minor == 0 || taxed.fits(found.lines[0].due.minor));
+            prop_assert!(found.schedule.iter().all(|later| taxed.fits(later.amount.minor)));
+            if !renews {
+                let later: i64 = found.schedule.iter().map(|later| later.amount.minor).sum();
+                prop_assert_eq!(found.lines[0].due.minor + later, found.lines[0].priced.net_minor);
+            }
+        }
+    }
+
+    #[test]
+    fn a_tax_that_does_not_go_with_the_processors_steps_is_refused_with_the_reason() {
+        let rules = ChargeRules { min_minor: 10, max_minor: 99_999_990, step_minor: 10 };
+        let at = |minor, plan| charged(&offer(minor, plan), vec![component(1, 2_000, true)], ONE, Taxed { rules, tax_bps: 2_500 });
+        assert_eq!(at(1_240, json!({})).expect("1.550 can be charged").total.minor, 1_550);
+        let refused = at(1_230, json!({})).expect_err("25 % of 1.230 are 0.308").fields.remove(0);
+        assert!(refused.detail.contains("only multiples of") && refused.detail.contains("with tax"), "{}", refused.detail);
+        let parts = json!({"instalments": [{"after_days": 30, "share_bps": 3_333}, {"after_days": 60, "share_bps": 3_333}]});
+        let found = at(1_240, parts).expect("in parts of 0.408, 0.416 and 0.416");
+        assert_eq!(found.schedule.iter().map(|later| later.total.minor).collect::<Vec<_>>(), [520, 520]);
+        assert_eq!(found.total.minor, 510);
+        // A renewal is never more than what was agreed to, and can be charged.
+        let renewed = at(1_240, json!({"renews": true})).expect("valid");
+        assert_eq!((renewed.schedule[0].amount.minor, renewed.schedule[0].total.minor), (1_240, 1_550));
     }
 }

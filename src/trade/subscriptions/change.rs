@@ -177,7 +177,7 @@ async fn order_of(
     let charge = Charge {
         origin: OrderOrigin::Upgrade,
         terms,
-        price_minor: rules.chargeable(cost.charge.minor),
+        price_minor: cost.charge.minor,
         span,
         expires_at,
     };
