@@ -18,6 +18,8 @@ const ACTIVE_HOURS: i64 = 6;
 const WAITING_MINUTES: i64 = 30;
 /// A share moves only to an account that was heard of within so long.
 const BEFORE_TRANSFER_MINUTES: i64 = 60;
+/// The processor's words for an account that it does not know, or that was taken away from us.
+const GONE: [&str; 2] = ["not_found", "account_invalid"];
 /// Accounts asked about in one round, one after the other.
 const ACCOUNTS_PER_ROUND: u64 = 20;
 
@@ -39,7 +41,7 @@ pub async fn ask_about_stale(app: &AppState) -> Result<usize> {
                 service::note(app, owner, status, None).await?;
                 answered += 1;
             }
-            Err(PaymentsError::Refused { text, .. }) => {
+            Err(PaymentsError::Refused { code, text }) if GONE.contains(&code.as_str()) => {
                 // The processor does not know it any more: nothing can move to it until somebody looks.
                 tracing::warn!(organization = %owner, account, "the processor refuses to tell of an account: {text}");
                 service::note(app, owner, gone(account), None).await?;
