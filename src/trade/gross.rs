@@ -85,7 +85,7 @@ impl Taxed {
     }
 }
 
-/// The parts of a price by date, as [`prices::schedule`] cuts it, moved so that each can be charged with its tax. Where
+/// The parts of a price by date (of no price, one part of nothing), as [`prices::schedule`] cuts it, moved so that each can be charged with its tax. Where
 /// that can't be, they are as they were, and what checks them says so.
 ///
 /// # Errors
@@ -96,6 +96,7 @@ pub fn parts(
     taxed: Taxed,
     at: OffsetDateTime,
 ) -> Result<Vec<Part>, MoneyError> {
+    let instalments = if whole_minor == 0 { &[] } else { instalments };
     let mut parts = prices::schedule(whole_minor, instalments, at)?;
     if parts.len() > 1 {
         let wanted: Vec<i64> = parts.iter().map(|part| part.minor).collect();

@@ -94,8 +94,7 @@ pub async fn quote(app: &AppState, ask: &Ask, buyer: Option<OrgId>) -> Result<Qu
     }
     let reduction = coupon.as_ref().map(|coupon| coupon.reduction);
     let wish = Wish { quantity: ask.quantity, coupon: reduction, expected_units: ask.expected_units };
-    let purchase =
-        Purchase { mode: app.config.trade.tax_mode, buyer, placed_at: now, supplied_on: now.date() };
+    let purchase = Purchase { mode: app.config.trade.tax_mode, buyer, placed_at: now, supplied_on: now.date() };
     let checkout = with_taxes(app, &found, components, wish, purchase).await?;
     // A coupon whose part rounds to nothing is not used up by it.
     let taken = checkout.coupon_minor();

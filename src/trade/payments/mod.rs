@@ -12,8 +12,8 @@ mod service;
 mod settlement;
 pub(super) mod store;
 
-pub use heal::{heal, void_abandoned};
 pub(super) use heal::{capture, release, stop_waiting};
+pub use heal::{heal, void_abandoned};
 pub use messages::{FOLLOW_PAYOUTS_JOB, handle_inbox};
 pub use service::{Means, pay, start_payment};
 pub(super) use service::{attempt, repeat};

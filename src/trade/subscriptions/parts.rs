@@ -52,12 +52,7 @@ pub(super) async fn place(
 }
 
 /// The parts as they were agreed to: cut at the rate of the purchase.
-fn agreed_parts(
-    app: &AppState,
-    row: &subscription::Model,
-    plan: &Plan,
-    origin: &OrderFacts,
-) -> Result<Vec<Part>> {
+fn agreed_parts(app: &AppState, row: &subscription::Model, plan: &Plan, origin: &OrderFacts) -> Result<Vec<Part>> {
     let rules = app.payments.charge_rules(begin::money(row, 0)?.currency);
     let taxed = Taxed { rules, tax_bps: u32::try_from(origin.line.tax_bps).unwrap_or(0) };
     Ok(gross::parts(row.price_minor, &plan.instalments, taxed, row.anchor_at.0)?)

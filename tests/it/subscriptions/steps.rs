@@ -6,7 +6,7 @@ use time::Duration;
 
 use super::{
     market::{Subscribed, VISA, meter},
-    taxes::settle_in,
+    taxes::{report, settle_in},
 };
 use crate::support::{Backend, Home, TestApp, TestOrg};
 
@@ -46,7 +46,12 @@ macro_rules! in_steps {
 }
 
 /// An offer of a Danish business, and a Danish consumer.
-async fn market(app: &TestApp, conditions: &Value, kind: OfferKind, plan: &Value) -> (crate::support::ForSale, TestOrg) {
+async fn market(
+    app: &TestApp,
+    conditions: &Value,
+    kind: OfferKind,
+    plan: &Value,
+) -> (crate::support::ForSale, TestOrg) {
     let (sale, buyer) = app.planned(conditions, kind, plan).await;
     settle_in(app, &sale.provider, "DK", Some(DANE)).await;
     settle_in(app, &buyer, "DK", None).await;
@@ -59,7 +64,10 @@ async fn followed(app: &TestApp, of: &Subscribed) -> Vec<(i64, i64)> {
 }
 
 fn minor(value: &Value, pointer: &str) -> i64 {
-    value.pointer(pointer).and_then(|money| money["minor"].as_i64()).unwrap_or_else(|| panic!("no {pointer} in {value}"))
+    value
+        .pointer(pointer)
+        .and_then(|money| money["minor"].as_i64())
+        .unwrap_or_else(|| panic!("no {pointer} in {value}"))
 }
 
 in_steps! {
@@ -138,7 +146,7 @@ in_steps! {
         let plan = meter("event", &json!({"included_units": 0, "tiers": [{"price_minor": 7, "per_units": 1}]}));
         let (sale, buyer) = market(app, &dinars("metered", 0), OfferKind::Metered, &plan).await;
         let of = app.subscribe_to(&sale, &buyer, VISA).await;
-        super::taxes::report(app, &of, 11).await;
+        report(app, &of, 11).await;
         app.pass(Duration::days(35)).await;
         assert_eq!(followed(app, &of).await, [(72, 90)], "0.077 and 25 % can't be charged; 0.072 and 0.018 can");
     }

@@ -100,6 +100,16 @@ on_both! {
         app.assert_all_agrees("after the parts").await;
     }
 
+    async fn a_change_within_a_period_says_what_is_paid_with_tax(app) {
+        let of = taxed(app, &subscription(1_000, 1), OfferKind::Subscription, &json!({"renews": true}), "DK").await;
+        let (provider, listing) = (&of.sale.provider, &of.sale.listing);
+        let larger = app.also_planned(provider, listing, &subscription(3_000, 1), OfferKind::Subscription, &json!({"renews": true})).await;
+        app.pass(Duration::days(15)).await;
+        let path = format!("/api/v1/subscriptions/{}/change?offer_id={}", of.id, larger.offer);
+        let cost = app.as_org(&of.buyer, "GET", &path).send().await.expect(200).json();
+        assert_eq!((&cost["charge"]["minor"], &cost["total"]["minor"]), (&json!(1_000), &json!(1_250)));
+    }
+
     async fn a_quote_says_what_is_charged_later_with_its_tax(app) {
         let (sale, buyer) = app.planned(&subscription(1_000, 1), OfferKind::Subscription, &json!({"renews": true, "trial_days": 14})).await;
         settle_in(app, &sale.provider, "DK", Some(DANE)).await;
