@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use time::macros::datetime;
 
 use super::*;
+use crate::{base::clock::add_months, trade::orders::LaterReason};
 
 const NOW: OffsetDateTime = datetime!(2026-11-21 10:00 UTC);
 const CENTS: ChargeRules = ChargeRules { min_minor: 50, max_minor: 99_999_999, step_minor: 1 };
