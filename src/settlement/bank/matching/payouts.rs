@@ -104,6 +104,20 @@ async fn insert(tx: &Tx, rows: Vec<bank_payout::ActiveModel>) -> Result<()> {
     Ok(())
 }
 
+/// Names the payout of ours behind what the processor sent under a reference, where that was not known before.
+///
+/// # Errors
+/// Those of the database.
+pub async fn name_payout(tx: &Tx, reference: &str, payout: PayoutId) -> Result<()> {
+    bank_payout::Entity::update_many()
+        .col_expr(bank_payout::Column::PayoutId, Expr::value(Some(payout)))
+        .filter(bank_payout::Column::Reference.eq(reference))
+        .filter(bank_payout::Column::PayoutId.is_null())
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// Marks payouts that the bank gave back; returns how many.
 async fn register_returns(app: &AppState) -> Result<usize> {
     let known = bank_payout::Entity::find()
