@@ -321,7 +321,7 @@ mod tests {
             provider_id: OrgId::derived("p"),
             title: LangText::default(),
             revision_number: 1,
-            fee: Fee { bps, bearer: FeeBearer::Operator, rule: None },
+            fee: Fee { bps, bearer: FeeBearer::Operator, dispute_bearer: None, rule: None },
             weight,
             in_coupon,
         }

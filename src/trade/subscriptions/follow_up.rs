@@ -140,6 +140,7 @@ pub(super) async fn order_over(
         coverage: terms.coverage,
         revision_number: terms.revision_number,
         hold_days: i32::try_from(app.config.trade.hold_days).unwrap_or(i32::MAX),
+        dispute_bearer: fee.dispute_bearer.unwrap_or(app.config.trade.dispute_bearer),
         quantity: row.quantity,
         grants_access,
         period_from: Some(Timestamp(span.from)),
