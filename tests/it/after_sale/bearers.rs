@@ -12,7 +12,8 @@ use crate::support::{
 
 async fn rule(app: &TestApp, square: &Square, bearer: &str, key: &str) {
     let body = json!({"operator_bps": 2_000, "dispute_bearer": bearer});
-    let request = app.as_org(&square.operator, "POST", "/api/v1/fee-rules").header("idempotency-key", key);
+    let request =
+        app.as_org(&square.operator, "POST", "/api/v1/fee-rules").header("idempotency-key", key.replace(' ', "-"));
     request.json(&body).send().await.expect(201);
 }
 
@@ -93,7 +94,7 @@ on_both! {
                 verified(app, &context).await;
             }
         }
-        let economics = app.as_org(&operator, "GET", "/api/v1/settlement/economics").send().await.expect(200).json();
+        let economics = app.as_org(&operator, "GET", "/api/v1/settlement/economics?from=2026-11-01T00:00:00Z&until=2027-10-01T00:00:00Z").send().await.expect(200).json();
         let euros = &economics["currencies"][0];
         let of = |field: &str| euros[field].as_i64().expect("minor units");
         assert_eq!((of("dispute_losses_minor"), of("dispute_fees_minor")), (3 * 8_001, 6 * 1_500));
