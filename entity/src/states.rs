@@ -174,7 +174,7 @@ text_enums! {
     /// Whether a grant opens the door.
     GrantState {
         Active = "active",
-        /// A part of its price is overdue; paying it opens the door again.
+        /// A part of its price is overdue, or a bank decides about its payment: either can open the door again.
         Suspended = "suspended",
         Ended = "ended", Revoked = "revoked",
     }
