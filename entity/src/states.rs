@@ -155,10 +155,26 @@ text_enums! {
     }
     /// Who bears what the processor charges.
     FeeBearer { Operator = "operator", Provider = "provider", }
+    /// Who bears a lost dispute, and the processor's fee for it.
+    DisputeBearer {
+        /// The provider keeps its share; the operator bears the whole loss and the fee.
+        Operator = "operator",
+        /// The operator keeps its share; the provider bears the whole loss and the fee.
+        Provider = "provider",
+        /// Each loses its share; the operator bears the fee and what no share is left for.
+        Split = "split",
+    }
+    /// What a provider bears of a lost dispute beyond its own part.
+    DisputeCostKind {
+        /// What is lost besides its share.
+        Loss = "loss",
+        /// What the processor charges for the dispute.
+        Fee = "fee",
+    }
     /// Whether a grant opens the door.
     GrantState {
         Active = "active",
-        /// A part of its price is overdue; paying it opens the door again.
+        /// A part of its price is overdue, or a bank decides about its payment: either can open the door again.
         Suspended = "suspended",
         Ended = "ended", Revoked = "revoked",
     }
@@ -191,6 +207,8 @@ text_enums! {
         DisputeWon = "dispute_won",
         /// A dispute was lost.
         DisputeLost = "dispute_lost",
+        /// A share that the processor's fee for a lost dispute is taken from.
+        DisputeFee = "dispute_fee",
         /// A provider's debt is given up.
         WriteOff = "write_off",
         /// A share that the processor's fee is taken from.
@@ -289,6 +307,8 @@ text_enums! {
         Paid = "paid",
         /// The money did not reach the buyer; what was booked is undone.
         Failed = "failed",
+        /// The buyer took the request back before anybody decided.
+        Withdrawn = "withdrawn",
     }
     /// Who began a refund.
     RefundOrigin {

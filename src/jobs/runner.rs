@@ -143,6 +143,7 @@ async fn sweep(app: &AppState) -> Vec<(&'static str, Result<usize>)> {
         ("settlement.import_transactions", Box::pin(processor::import_transactions(app))),
         ("settlement.book_available_funds", Box::pin(processor::book_available_funds(app))),
         ("settlement.book_fee_shares", Box::pin(fee_shares::book_fee_shares(app))),
+        ("trade.book_dispute_fees", Box::pin(disputes::book_fees(app))),
         ("settlement.ask_for_debts", Box::pin(reversals::ask_for_debts(app))),
         ("settlement.submit_reversals", Box::pin(reversals::submit_reversals(app))),
         ("settlement.end_holds", Box::pin(holds::end_holds(app))),

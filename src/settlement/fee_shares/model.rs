@@ -94,6 +94,7 @@ mod tests {
             tax_bps: 0,
             tax_category: None,
             fee_bearer,
+            dispute_bearer: entity::states::DisputeBearer::Split,
             grants_access: true,
             period_from: None,
             period_until: None,

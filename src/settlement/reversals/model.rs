@@ -35,7 +35,10 @@ pub fn spread(debt_minor: i64, rooms: &[Room]) -> Vec<Room> {
     parts
 }
 
-/// True when another attempt can't help: the provider's account does not hold enough.
+/// The first wait in days after a refusal that only money in the provider's account can change, and the longest.
+const RETRY_DAYS: [i64; 2] = [1, 32];
+
+/// True when another attempt can't help soon: the provider's account does not hold enough.
 pub fn is_final(code: &str, attempt: i32) -> bool {
     !PASSING_REFUSALS.contains(&code) || attempt >= REFUSALS_MAX
 }
@@ -43,6 +46,20 @@ pub fn is_final(code: &str, attempt: i32) -> bool {
 /// The wait after a passing refusal of attempt number `attempt` (from 1).
 pub fn refused_wait(attempt: i32) -> Duration {
     Duration::seconds(LATER_SECONDS << (attempt - 1).clamp(0, 8))
+}
+
+/// The wait until a refused reversal is tried again, after attempt number `attempt` (from 1): a day, doubled each time.
+pub fn retry_wait(attempt: i32) -> Duration {
+    let [first, longest] = RETRY_DAYS;
+    Duration::days((first << (attempt - 1).clamp(0, 8)).min(longest))
+}
+
+/// What of a refused reversal can be asked for again: as much of it as is still owed about its order.
+///
+/// `in_flight_minor` is what other reversals may still take back, `payable_minor` the provider's due share of the same
+/// order, which the next payout sets off.
+pub fn still_wanted(asked_minor: i64, debt_minor: i64, in_flight_minor: i64, payable_minor: i64) -> i64 {
+    (debt_minor - in_flight_minor - payable_minor).clamp(0, asked_minor)
 }
 
 /// The key under which the processor is asked.
@@ -53,6 +70,15 @@ pub fn idempotency_key(id: ReversalId, attempt: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refused_reversal_waits_longer_each_time_and_asks_for_no_more_than_is_owed() {
+        assert_eq!([1, 2, 6, 7, 99].map(|attempt| retry_wait(attempt).whole_days()), [1, 2, 32, 32, 32]);
+        assert_eq!(still_wanted(80, 80, 0, 0), 80);
+        assert_eq!(still_wanted(80, 50, 0, 0), 50);
+        assert_eq!(still_wanted(80, 160, 80, 0), 80);
+        assert_eq!([still_wanted(80, 80, 80, 0), still_wanted(80, 80, 0, 80), still_wanted(80, 0, 0, 0)], [0; 3]);
+    }
 
     #[test]
     fn a_debt_is_taken_from_the_latest_transfers_and_never_more_than_they_carried() {

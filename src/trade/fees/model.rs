@@ -3,7 +3,7 @@
 use entity::{
     fee_rule,
     ids::{FeeRuleId, ListingId, OfferId, OrgId},
-    states::{FeeBearer, OfferKind},
+    states::{DisputeBearer, FeeBearer, OfferKind},
 };
 use time::OffsetDateTime;
 
@@ -31,6 +31,8 @@ pub struct Fee {
     pub bps: u32,
     /// Who bears what the processor charges; the operator, without a rule.
     pub bearer: FeeBearer,
+    /// Who bears a lost dispute; none for what is configured.
+    pub dispute_bearer: Option<DisputeBearer>,
     /// The rule it comes from; none for the configured default.
     pub rule: Option<FeeRuleId>,
 }
@@ -44,10 +46,10 @@ pub struct Fee {
 pub fn resolve(rules: &[fee_rule::Model], sale: Sale, at: OffsetDateTime, default_bps: u32) -> Fee {
     let in_force = rules.iter().filter(|rule| rule.from_at.0 <= at && is_about(rule, sale));
     let Some(rule) = in_force.max_by_key(|rule| specificity(rule)) else {
-        return Fee { bps: default_bps, bearer: FeeBearer::Operator, rule: None };
+        return Fee { bps: default_bps, bearer: FeeBearer::Operator, dispute_bearer: None, rule: None };
     };
     let bps = u32::try_from(rule.operator_bps).unwrap_or(default_bps);
-    Fee { bps, bearer: rule.fee_bearer, rule: Some(rule.id) }
+    Fee { bps, bearer: rule.fee_bearer, dispute_bearer: rule.dispute_bearer, rule: Some(rule.id) }
 }
 
 /// True when the rule is about this sale; the ends of its band are in it.
@@ -112,6 +114,7 @@ mod tests {
             price_min_minor: None,
             price_max_minor: None,
             fee_bearer: FeeBearer::Operator,
+            dispute_bearer: None,
         }
     }
 
@@ -122,7 +125,8 @@ mod tests {
 
     #[test]
     fn without_rules_the_default_applies() {
-        assert_eq!(resolve(&[], sale(), NOW, 2_000), Fee { bps: 2_000, bearer: FeeBearer::Operator, rule: None });
+        let fallback = Fee { bps: 2_000, bearer: FeeBearer::Operator, dispute_bearer: None, rule: None };
+        assert_eq!(resolve(&[], sale(), NOW, 2_000), fallback);
     }
 
     #[test]
@@ -174,9 +178,12 @@ mod tests {
     }
 
     #[test]
-    fn share_and_bearer_come_from_the_same_rule() {
-        let borne = fee_rule::Model { fee_bearer: FeeBearer::Provider, ..rule(1_500, -3) };
-        assert_eq!(resolve(std::slice::from_ref(&borne), sale(), NOW, 9).bearer, FeeBearer::Provider);
-        assert_eq!(resolve(&[borne, rule(1_400, -1)], sale(), NOW, 9).bearer, FeeBearer::Operator);
+    fn share_and_bearers_come_from_the_same_rule() {
+        let dispute_bearer = Some(DisputeBearer::Provider);
+        let borne = fee_rule::Model { fee_bearer: FeeBearer::Provider, dispute_bearer, ..rule(1_500, -3) };
+        let fee = resolve(std::slice::from_ref(&borne), sale(), NOW, 9);
+        assert_eq!((fee.bearer, fee.dispute_bearer), (FeeBearer::Provider, dispute_bearer));
+        let fee = resolve(&[borne, rule(1_400, -1)], sale(), NOW, 9);
+        assert_eq!((fee.bearer, fee.dispute_bearer), (FeeBearer::Operator, None));
     }
 }

@@ -37,7 +37,7 @@ fn component(weight: u64, bps: u32, in_coupon: bool) -> Component {
         provider_id: OrgId::derived("p"),
         title: LangText::default(),
         revision_number: 1,
-        fee: Fee { bps, bearer: FeeBearer::Operator, rule: None },
+        fee: Fee { bps, bearer: FeeBearer::Operator, dispute_bearer: None, rule: None },
         weight,
         in_coupon,
     }

@@ -107,6 +107,7 @@ fn freeze_line(
         tax_bps: line.tax.bps,
         tax_category: line.tax.category.map(str::to_owned),
         fee_bearer: fee_bearer(quote, line),
+        dispute_bearer: line.fee.dispute_bearer.unwrap_or(app.config.trade.dispute_bearer),
         grants_access: true,
         period_from: trial_until.map(|_| Timestamp(now)),
         period_until: trial_until,

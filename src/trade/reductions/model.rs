@@ -94,6 +94,29 @@ pub struct Position {
     pub payable_minor: i64,
 }
 
+impl Position {
+    /// Takes an amount from what is pending, then from what is payable; the rest was paid out before, and is a debt.
+    /// Returns the three parts.
+    pub fn take(&mut self, minor: i64) -> [i64; 3] {
+        let pending = minor.min(self.pending_minor);
+        let payable = (minor - pending).min(self.payable_minor);
+        self.pending_minor -= pending;
+        self.payable_minor -= payable;
+        [pending, payable, minor - pending - payable]
+    }
+}
+
+/// The debits of a provider's accounts for the three parts of [`Position::take`].
+pub fn debits(org: OrgId, [pending, payable, debt]: [i64; 3], currency: Currency) -> Vec<Line> {
+    let debits = [
+        (Account::ProviderPending(org), pending),
+        (Account::ProviderPayable(org), payable),
+        (Account::ProviderReceivable(org), debt),
+    ];
+    let line = |(account, minor)| Line::debit(account, Money::new(minor, currency));
+    debits.into_iter().filter(|(_, minor)| *minor > 0).map(line).collect()
+}
+
 /// Where the share of each provider stands, from the sums of the order's postings.
 pub fn positions(
     whole: &[Parts],
@@ -127,19 +150,8 @@ impl Taken {
     }
 
     fn one(part: Parts, position: &mut Position, currency: Currency) -> Self {
-        let pending = part.provider_minor.min(position.pending_minor);
-        let payable = (part.provider_minor - pending).min(position.payable_minor);
-        let debt_minor = part.provider_minor - pending - payable;
-        position.pending_minor -= pending;
-        position.payable_minor -= payable;
-        let debits = [
-            (Account::ProviderPending(part.provider), pending),
-            (Account::ProviderPayable(part.provider), payable),
-            (Account::ProviderReceivable(part.provider), debt_minor),
-        ];
-        let line = |(account, minor)| Line::debit(account, Money::new(minor, currency));
-        let debits = debits.into_iter().filter(|(_, minor)| *minor > 0).map(line).collect();
-        Self { part, debt_minor, debits }
+        let taken = position.take(part.provider_minor);
+        Self { part, debt_minor: taken[2], debits: debits(part.provider, taken, currency) }
     }
 }
 

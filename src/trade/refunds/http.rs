@@ -45,6 +45,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(approve_refund))
         .routes(routes!(decline_refund))
         .routes(routes!(appeal_refund))
+        .routes(routes!(withdraw_refund))
 }
 
 /// A refund, as the parties of the order and the operator see it.
@@ -101,6 +102,9 @@ pub struct RefundView {
     /// When the money left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
+    /// When the buyer took the request back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withdrawn_at: Option<Timestamp>,
 }
 
 impl TryFrom<refund::Model> for RefundView {
@@ -127,6 +131,7 @@ impl TryFrom<refund::Model> for RefundView {
             decision_note: row.decision_note,
             failure_text: row.failure_text,
             paid_at: row.paid_at,
+            withdrawn_at: row.withdrawn_at,
         })
     }
 }
@@ -353,6 +358,20 @@ pub async fn appeal_refund(
 ) -> Result<Json<RefundView>> {
     check_note(&input)?;
     service::appeal(&app, &actor, id, input.note).await?;
+    shown(&app, &actor, id).await
+}
+
+/// Takes a request for a refund back, as long as nobody has decided it. What it asked for can be asked for again.
+#[utoipa::path(post, path = "/refunds/{refund_id}/withdraw", tag = "trade", security(("bearer" = [])),
+    params(("refund_id" = RefundId, Path, description = "The refund")),
+    responses((status = 200, description = "Where it stands now", body = RefundView),
+              (status = 409, description = "It was decided, or taken back before")))]
+pub async fn withdraw_refund(
+    State(app): State<AppState>,
+    Acting(actor, _): Acting<CanBuy>,
+    Id(id): Id<RefundId>,
+) -> Result<Json<RefundView>> {
+    service::withdraw(&app, &actor, id).await?;
     shown(&app, &actor, id).await
 }
 

@@ -319,6 +319,36 @@ pub async fn appeal(app: &AppState, actor: &Actor, id: RefundId, note: String) -
         .await
 }
 
+/// A buyer takes a request back that nobody has decided: what it asked for can be asked for again.
+///
+/// # Errors
+/// `NotFound` for another buyer's; `Conflict` for one that was decided or taken back; those of the database.
+pub async fn withdraw(app: &AppState, actor: &Actor, id: RefundId) -> Result<()> {
+    let missing = || Error::not_found("refund");
+    let row = store::find(app.db.read(), id).await?.filter(|row| row.buyer_id == actor.org_id()).ok_or_else(missing)?;
+    let (now, actor, order) = (app.clock.now(), actor.clone(), row.order_id);
+    app.db
+        .write("trade.withdraw_refund", move |tx| {
+            let actor = actor.clone();
+            async move {
+                orders::lock(&tx, order).await?;
+                let row = store::find(tx.conn(), id).await?.ok_or_else(missing)?;
+                if !model::OPEN.contains(&row.state) {
+                    let text =
+                        format!("Only a request that nobody has decided can be withdrawn: this one is {}.", row.state);
+                    return Err(Error::conflict(text));
+                }
+                let state = RefundState::Withdrawn;
+                let withdrawn = refund::Model { state, withdrawn_at: Some(Timestamp(now)), ..row };
+                store::replace(&tx, withdrawn.clone()).await?;
+                booking::announce(&tx, &withdrawn, "refund.withdrawn", now).await?;
+                audit::record(&tx, &actor, "refund.withdraw", id, json!({"order_id": order}), now).await?;
+                Ok(((), tx))
+            }
+        })
+        .await
+}
+
 /// Passes requests to the operator that no provider answered in time; returns how many.
 ///
 /// # Errors

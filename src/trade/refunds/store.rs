@@ -4,7 +4,7 @@ use entity::{
     Timestamp,
     ids::{OrderId, OrgId, RefundId},
     order_line, refund,
-    states::RefundState,
+    states::{RefundOrigin, RefundState},
 };
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
@@ -44,6 +44,19 @@ pub async fn providers_of(conn: &impl ConnectionTrait, order: OrderId) -> Result
     providers.sort_unstable();
     providers.dedup();
     Ok(providers)
+}
+
+/// Refunds of an order that were approved, whatever came of them, in the order of their decisions.
+pub async fn decided_of(tx: &Tx, order: OrderId) -> Result<Vec<refund::Model>> {
+    Ok(refund::Entity::find()
+        .filter(refund::Column::OrderId.eq(order))
+        .filter(refund::Column::State.is_not_in([RefundState::Requested, RefundState::Escalated]))
+        .filter(refund::Column::State.is_not_in([RefundState::Declined, RefundState::Withdrawn]))
+        .filter(refund::Column::Origin.ne(RefundOrigin::ClosedOrder))
+        .order_by_asc(refund::Column::DecidedAt)
+        .order_by_asc(refund::Column::Id)
+        .all(tx.conn())
+        .await?)
 }
 
 /// Sum of the requests of an order that nobody has decided yet.

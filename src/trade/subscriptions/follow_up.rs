@@ -186,6 +186,7 @@ pub(super) async fn order_over(
         revision_number: terms.revision_number,
         fee_bearer: fees::bearer(plan.fee_bearer, fee.bearer),
         hold_days: i32::try_from(app.config.trade.hold_days).unwrap_or(i32::MAX),
+        dispute_bearer: fee.dispute_bearer.unwrap_or(app.config.trade.dispute_bearer),
         quantity: row.quantity,
         grants_access,
         period_from: Some(Timestamp(span.from)),

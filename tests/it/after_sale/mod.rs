@@ -1,11 +1,15 @@
 //! What happens after a sale: refunds, disputes, debts of providers, and all of it when things go wrong.
 
+mod adversity;
+mod bearers;
 mod crash;
 mod debts;
 mod disputes;
+mod doors;
 mod random;
 mod reconciled;
 mod refunds;
+mod retries;
 mod webhooks;
 
 use entity::{
