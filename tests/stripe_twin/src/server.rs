@@ -41,6 +41,8 @@ pub struct Shared {
     http: reqwest::Client,
     /// Rung when there may be something to deliver.
     pub bell: Notify,
+    /// Rung when something was executed whose answer is held back.
+    pub held: Notify,
     sending: tokio::sync::Mutex<()>,
 }
 
@@ -71,8 +73,16 @@ impl Shared {
             api_keys,
             http,
             bell: Notify::new(),
+            held: Notify::new(),
             sending: tokio::sync::Mutex::new(()),
         }
+    }
+
+    /// The same world in the same state, apart from this one from here on, found at `base_url`.
+    pub fn fork(&self, base_url: String) -> Self {
+        let mut world = self.world().clone();
+        world.settings.base_url = base_url;
+        Self::new(world, self.clock, self.api_keys.clone(), self.http.clone())
     }
 
     /// The world at the present instant, with all that is due done.
@@ -212,6 +222,9 @@ impl Shared {
         }
         let answer = self.execute(&request);
         self.bell.notify_one();
+        if kind == Some(FaultKind::TimeoutAfterCommit) {
+            self.held.notify_one();
+        }
         after(kind, wait, &switch).await;
         respond(&request, &answer, false)
     }
