@@ -22,7 +22,7 @@ pub use actors::{LoggedIn, May, PASSWORD, TestOrg};
 pub use answer::{Answer, Request};
 use axum::Router;
 pub use catalogue::{listing_in, listing_with};
-pub use database::{Backend, Home};
+pub use database::{Address, Backend, Home};
 pub use delivery::{Granted, blob_key};
 use entity::{
     inbox, job,
@@ -96,6 +96,13 @@ impl TestApp {
     /// Starts an exchange in `home`, with the configuration changed by `adjust`.
     pub async fn start(home: database::Home, adjust: impl FnOnce(&mut Config)) -> Self {
         let clock = Clock::manual(datetime!(2026-11-21 10:00:00 UTC));
+        let mut config = home.config();
+        adjust(&mut config);
+        Self::build(Arc::new(home), config, clock).await
+    }
+
+    /// Starts an exchange in a home in which another one was before, at this time.
+    pub async fn resume(home: database::Home, clock: Clock, adjust: impl FnOnce(&mut Config)) -> Self {
         let mut config = home.config();
         adjust(&mut config);
         Self::build(Arc::new(home), config, clock).await

@@ -159,11 +159,6 @@ impl Twin {
         self.shared.world().outbox.endpoints = endpoints;
     }
 
-    /// The receivers moved to `url`; what is queued for them goes there too.
-    pub fn move_endpoints(&self, url: &str) {
-        self.shared.world().outbox.move_to(url);
-    }
-
     /// Waits until a request was executed whose answer is held back by [`crate::FaultKind::TimeoutAfterCommit`].
     pub async fn has_held_an_answer(&self) {
         self.shared.held.notified().await;
