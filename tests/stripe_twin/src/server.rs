@@ -242,6 +242,9 @@ impl Shared {
     async fn replay(&self, request: &Request, answer: Answer, switch: &ResetSwitch) -> Response {
         record(&mut self.world(), request, answer.status, true);
         if let Some(fault) = &request.fault {
+            if fault.kind == FaultKind::TimeoutAfterCommit {
+                self.held.notify_one();
+            }
             after(Some(fault.kind), fault.milliseconds, switch).await;
         }
         respond(request, &answer, true)
