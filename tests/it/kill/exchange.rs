@@ -119,7 +119,7 @@ impl Exchange {
     /// Everything unfinished comes to its end: leases run out, webhooks are repeated, the janitor asks.
     pub async fn heal(&self) {
         self.work().await;
-        for seconds in [61, 61, 601] {
+        for seconds in [61, 601] {
             self.pass(Duration::seconds(seconds)).await;
         }
     }

@@ -1,6 +1,7 @@
 //! The parent: prepares flows, has children play them, kills, has others go on, and looks at what Stripe holds.
 
 use std::{
+    fmt::Write as _,
     os::unix::process::ExitStatusExt as _,
     process::Stdio,
     time::{Duration, Instant},
@@ -93,6 +94,8 @@ impl Running {
     fn start(task: &Task) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this binary"));
         command.args([TEST_NAME, "--exact", "--nocapture", "--test-threads=1"]);
+        // Where it failed says its message; unwinding the names takes seconds.
+        command.env("RUST_BACKTRACE", "0");
         command.env(TASK_VARIABLE, serde_json::to_string(task).expect("a task"));
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("this binary starts again");
@@ -184,7 +187,7 @@ impl Prepared {
             () = twin.has_held_an_answer(), if matches!(case.point, Point::Call(_)) => End::Holds,
         };
         if let Some(at) = at(&end) {
-            course.push_str(&format!(", killed at {at}"));
+            write!(course, ", killed at {at}").expect("writes to memory");
             running.kill().await?;
             killed += 1;
         }
@@ -200,7 +203,7 @@ impl Prepared {
                 self.compare(&twin)?;
                 return Ok(killed);
             };
-            course.push_str(&format!(", then at {at}"));
+            write!(course, ", then at {at}").expect("writes to memory");
             running.kill().await?;
             killed += 1;
         }
@@ -290,7 +293,7 @@ impl Tally {
                 self.failures.push(failure);
             }
         }
-        if self.cases % 100 == 0 {
+        if self.cases.is_multiple_of(20) {
             eprintln!("kill: {self}");
         }
     }
