@@ -11,6 +11,7 @@ pub mod currency;
 pub mod digest;
 pub mod ids;
 pub mod money;
+pub mod pace;
 pub mod page;
 pub mod text;
 

@@ -34,7 +34,7 @@ const REQUESTS_KEPT_MAX: usize = 200_000;
 pub struct Shared {
     world: Mutex<World>,
     clock: Clock,
-    /// Seconds by which a wall clock was advanced.
+    /// Seconds by which a wall clock is ahead of the machine's.
     shift_seconds: Mutex<i64>,
     /// Keys that are let in; empty lets in every test key.
     api_keys: Vec<String>,
@@ -65,11 +65,11 @@ struct Request {
 }
 
 impl Shared {
-    pub fn new(world: World, clock: Clock, api_keys: Vec<String>, http: reqwest::Client) -> Self {
+    pub fn new(world: World, clock: Clock, shift_seconds: i64, api_keys: Vec<String>, http: reqwest::Client) -> Self {
         Self {
             world: Mutex::new(world),
             clock,
-            shift_seconds: Mutex::new(0),
+            shift_seconds: Mutex::new(shift_seconds),
             api_keys,
             http,
             bell: Notify::new(),
@@ -82,7 +82,8 @@ impl Shared {
     pub fn fork(&self, base_url: String) -> Self {
         let mut world = self.world().clone();
         world.settings.base_url = base_url;
-        Self::new(world, self.clock, self.api_keys.clone(), self.http.clone())
+        let shift_seconds = *self.shift_seconds.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::new(world, self.clock, shift_seconds, self.api_keys.clone(), self.http.clone())
     }
 
     /// The world at the present instant, with all that is due done.
