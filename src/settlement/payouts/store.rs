@@ -219,17 +219,22 @@ pub async fn contested(tx: &Tx, payable: &[(OrderId, Money)]) -> Result<HashSet<
     Ok(contested)
 }
 
-/// The charge that paid an order; an attempt that went back by itself did not.
+/// The charge that a share of this order moves out of: the one that paid it, unless a share moved out of it before.
+/// What comes again after a dispute was won is more than the processor lets out of one charge, though the first came
+/// back; it moves out of the balance.
 pub async fn charge_of(tx: &Tx, order: OrderId) -> Result<Option<String>> {
-    Ok(payments::that_paid(tx.conn(), order).await?.and_then(|payment| payment.processor_ref))
+    let paid = payments::that_paid(tx.conn(), order).await?;
+    let Some(charge) = paid.and_then(|payment| payment.processor_ref) else { return Ok(None) };
+    let earlier = payout_item::Entity::find().filter(payout_item::Column::OrderId.eq(order)).one(tx.conn()).await?;
+    Ok(Some(charge).filter(|_| earlier.is_none()))
 }
 
 /// The order that a payout carries alone: charge and transfer bear it at the processor.
 pub async fn group_of(conn: &impl ConnectionTrait, row: &payout::Model) -> Result<Option<String>> {
-    if row.source_ref.is_none() {
-        return Ok(None);
+    match items(conn, row.id, None, 2).await?.as_slice() {
+        [item] => Ok(Some(item.order_id.to_string())),
+        _ => Ok(None),
     }
-    Ok(items(conn, row.id, None, 1).await?.first().map(|item| item.order_id.to_string()))
 }
 
 /// What operator payouts amount to that the books don't show yet.

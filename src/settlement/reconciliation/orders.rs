@@ -90,7 +90,9 @@ async fn load(conn: &impl ConnectionTrait, ids: &[OrderId]) -> Result<HashMap<Or
     let lines = order_line::Entity::find()
         .select_only()
         .column(order_line::Column::OrderId)
-        .filter(order_line::Column::OrderId.is_in(of()));
+        .filter(order_line::Column::OrderId.is_in(of()))
+        // Parts of a price and what was used are paid for without a grant of their own.
+        .filter(order_line::Column::GrantsAccess.eq(true));
     for order in lines.into_tuple::<OrderId>().all(conn).await? {
         around.entry(order).or_default().lines += 1;
     }

@@ -1,6 +1,6 @@
 //! Settlement: the processor's lines, holds, payouts, statements, reconciliation, exports, verification.
 
-mod bank;
+pub mod bank;
 mod economics;
 pub mod exports;
 mod fee_shares;

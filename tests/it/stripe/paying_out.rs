@@ -5,17 +5,12 @@ use entity::{
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use serde_json::{Value, json};
 use time::Duration;
-use torv::{
-    base::Currency,
-    ledger::{self, Account},
-    people::payout_accounts,
-    ports::payments::PaymentsError,
-};
+use torv::{ledger::Account, people::payout_accounts, ports::payments::PaymentsError};
 
 use super::{Connected, order_of, with_twin};
 use crate::{
-    after_sale::verified,
-    support::{ForSale, TestOrg, one_off},
+    after_sale::{self, verified},
+    support::{ForSale, TestApp, TestOrg, one_off},
 };
 
 /// Longer than the hold, and than the nights in which Stripe pays the operator out.
@@ -25,8 +20,7 @@ const EIGHT_DAYS: Duration = Duration::days(8);
 const PLATFORM: &str = "acct_1TwinPlatform0000";
 
 async fn balance(it: &Connected, account: Account) -> i64 {
-    let eur: Currency = "EUR".parse().expect("in the table");
-    ledger::balance(it.app.app.db.read(), &account, eur).await.expect("sums").minor
+    after_sale::balance(&it.app, account).await
 }
 
 async fn run(it: &Connected, operator: &TestOrg, key: &str) -> Value {
@@ -65,17 +59,21 @@ impl PaidOut {
 /// The books, the documents and Stripe agree to the cent.
 async fn agrees(it: &Connected, operator: &TestOrg) {
     it.advance(Duration::hours(2)).await;
-    let request = it.app.as_org(operator, "POST", "/api/v1/reconciliations").json(&json!({}));
+    assert_agrees(&it.app, operator, &it.twin.dump()).await;
+}
+
+/// As [`agrees`], at this moment and with this dump of the twin.
+pub async fn assert_agrees(app: &TestApp, operator: &TestOrg, dump: &Value) {
+    let request = app.as_org(operator, "POST", "/api/v1/reconciliations").json(&json!({}));
     let made = request.send().await.expect(201).json();
     assert_eq!(made["difference_count"], 0, "{made:#}");
-    let dump = it.twin.dump();
     let theirs = |part: &str| -> i64 {
         let rows = dump["balances"][PLATFORM][part].as_array().into_iter().flatten();
         rows.filter(|row| row["currency"] == "eur").filter_map(|row| row["amount"].as_i64()).sum()
     };
-    assert_eq!(theirs("available"), balance(it, Account::ProcessorAvailable).await, "available");
-    assert_eq!(theirs("pending"), balance(it, Account::ProcessorPending).await, "pending");
-    verified(&it.app, "after everything").await;
+    assert_eq!(theirs("available"), after_sale::balance(app, Account::ProcessorAvailable).await, "available");
+    assert_eq!(theirs("pending"), after_sale::balance(app, Account::ProcessorPending).await, "pending");
+    verified(app, "after everything").await;
 }
 
 /// The operator's payouts in the books: Stripe's id, amount, and whether they left.

@@ -4,7 +4,7 @@ mod changes;
 mod crashes;
 mod dunning;
 mod instalments;
-mod market;
+pub mod market;
 mod metered;
 mod methods;
 mod quotas;

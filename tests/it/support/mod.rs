@@ -22,7 +22,7 @@ pub use actors::{LoggedIn, May, PASSWORD, TestOrg};
 pub use answer::{Answer, Request};
 use axum::Router;
 pub use catalogue::{listing_in, listing_with};
-pub use database::{Backend, Home};
+pub use database::{Address, Backend, Home};
 pub use delivery::{Granted, blob_key};
 use entity::{
     inbox, job,
@@ -101,6 +101,13 @@ impl TestApp {
     /// As [`TestApp::start`], at another time.
     pub async fn start_at(home: database::Home, at: OffsetDateTime, adjust: impl FnOnce(&mut Config)) -> Self {
         let clock = Clock::manual(at);
+        let mut config = home.config();
+        adjust(&mut config);
+        Self::build(Arc::new(home), config, clock).await
+    }
+
+    /// Starts an exchange in a home in which another one was before, at this time.
+    pub async fn resume(home: database::Home, clock: Clock, adjust: impl FnOnce(&mut Config)) -> Self {
         let mut config = home.config();
         adjust(&mut config);
         Self::build(Arc::new(home), config, clock).await

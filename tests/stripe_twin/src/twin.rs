@@ -92,14 +92,29 @@ impl Twin {
         let outbox = Outbox::new(options.endpoints, options.delivery, seed);
         let world = World::new(settings, seed, now, outbox, Faults::new(options.faults, seed));
         let http = reqwest::Client::builder().no_proxy().timeout(WEBHOOK_TIMEOUT).build().map_err(io::Error::other)?;
-        let shared = Arc::new(Shared::new(world, clock, -options.behind_seconds, options.api_keys, http));
+        Ok(Self::serve(listener, address, Shared::new(world, clock, -options.behind_seconds, options.api_keys, http)))
+    }
+
+    /// Another twin in the same state, at an address of its own, that goes its own way from here on: what is prepared
+    /// once can be continued in many ways.
+    ///
+    /// # Errors
+    /// No address is free.
+    pub async fn fork(&self) -> io::Result<Self> {
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+        let address = listener.local_addr()?;
+        Ok(Self::serve(listener, address, self.shared.fork(format!("http://{address}"))))
+    }
+
+    fn serve(listener: TcpListener, address: SocketAddr, shared: Shared) -> Self {
+        let shared = Arc::new(shared);
         let router = Router::new().fallback(server::handle).with_state(shared.clone());
         let service = router.into_make_service_with_connect_info::<ResetSwitch>();
         let serving = tokio::spawn(async move {
             let _ends_with_the_task = axum::serve(ResettableListener(listener), service).await;
         });
         let delivering = tokio::spawn(deliver_forever(shared.clone()));
-        Ok(Self { address, shared, tasks: vec![serving, delivering] })
+        Self { address, shared, tasks: vec![serving, delivering] }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -145,6 +160,11 @@ impl Twin {
 
     pub fn set_endpoints(&self, endpoints: Vec<Endpoint>) {
         self.shared.world().outbox.endpoints = endpoints;
+    }
+
+    /// Waits until a request was executed whose answer is held back by [`crate::FaultKind::TimeoutAfterCommit`].
+    pub async fn has_held_an_answer(&self) {
+        self.shared.held.notified().await;
     }
 
     /// Sends every webhook that is due and returns what became of all so far.

@@ -4,6 +4,6 @@ mod exceptions;
 mod imports;
 mod month;
 mod month_faults;
-mod records;
+pub mod records;
 #[path = "../../../../crates/bank/tests/it/writers.rs"]
 mod writers;
