@@ -11,7 +11,6 @@ pub mod grants;
 pub mod methods;
 pub mod orders;
 pub mod payments;
-pub mod prices;
 mod reductions;
 pub mod refunds;
 pub mod subscriptions;
@@ -19,3 +18,4 @@ pub mod tax;
 pub mod usage;
 
 pub use counter::Counter;
+pub use torv_money::prices;
