@@ -424,6 +424,8 @@ text_enums! {
         LatePayout = "late_payout",
         /// A payout that the bank gave back.
         FailedPayout = "failed_payout",
+        /// A payout that the processor made by itself while no organisation operated the exchange.
+        PayoutWithoutOperator = "payout_without_operator",
         /// A bank line that names a payout, and is of another amount.
         WrongAmount = "wrong_amount",
         /// A bank line in another currency than the payout that it names.

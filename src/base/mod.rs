@@ -7,6 +7,7 @@ pub mod clock;
 pub mod country;
 pub mod digest;
 pub mod ids;
+pub mod pace;
 pub mod page;
 pub mod text;
 

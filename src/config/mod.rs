@@ -260,6 +260,10 @@ pub struct Sandbox {
     pub webhook_shuffle: bool,
     /// Seconds between an event and its webhook.
     pub webhook_delay_seconds: u32,
+    /// Every charge is a multiple of so many minor units.
+    pub charge_step_minor: i64,
+    /// A share moves out of the charge it comes from, so a payout carries one order.
+    pub transfers_per_charge: bool,
 }
 
 impl Default for Sandbox {
@@ -272,6 +276,8 @@ impl Default for Sandbox {
             webhook_copies: 2,
             webhook_shuffle: true,
             webhook_delay_seconds: 0,
+            charge_step_minor: 1,
+            transfers_per_charge: false,
         }
     }
 }

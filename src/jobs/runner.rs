@@ -138,6 +138,7 @@ async fn sweep(app: &AppState) -> Vec<(&'static str, Result<usize>)> {
         ("trade.poll_disputes", Box::pin(disputes::poll(app))),
         ("jobs.relay_outbox", Box::pin(relay::relay_outbox(app))),
         ("people", Box::pin(people::sweep(app))),
+        ("people.ask_about_accounts", Box::pin(people::payout_accounts::ask_about_stale(app))),
         ("settlement.keep_back", Box::pin(payouts::keep_back(app))),
         ("settlement.import_transactions", Box::pin(processor::import_transactions(app))),
         ("settlement.book_available_funds", Box::pin(processor::book_available_funds(app))),

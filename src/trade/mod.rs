@@ -8,6 +8,7 @@ pub mod coupons;
 pub mod disputes;
 pub mod fees;
 pub mod grants;
+pub mod gross;
 pub mod methods;
 pub mod orders;
 pub mod payments;

@@ -29,6 +29,7 @@ pub fn severity_of(class: ExceptionClass) -> Severity {
     match class {
         ExceptionClass::FeeMismatch => Severity::Low,
         ExceptionClass::LatePayout
+        | ExceptionClass::PayoutWithoutOperator
         | ExceptionClass::UnexplainedBankLine
         | ExceptionClass::AmbiguousBankLine
         | ExceptionClass::OrderTransfer

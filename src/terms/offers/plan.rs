@@ -29,7 +29,8 @@ pub struct Plan {
     pub parts: Vec<BundlePart>,
     /// The one organisation that can see and order it.
     pub private_to: Option<OrgId>,
-    /// Who bears the processor's fee, where a provider agreed to it.
+    /// Who bears the processor's fee, where a provider agreed to it. Of a bundle it holds for the composer's own listings:
+    /// for those of others the operator's rules do.
     pub fee_bearer: Option<FeeBearer>,
 }
 

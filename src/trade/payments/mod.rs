@@ -4,14 +4,19 @@
 //! does the work, the others find it done.
 
 pub(super) mod captured;
+mod heal;
 pub mod http;
+mod messages;
 pub(super) mod outside;
 mod service;
 mod settlement;
 pub(super) mod store;
 
-pub use service::{FOLLOW_PAYOUTS_JOB, Means, handle_inbox, heal, pay, start_payment, void_abandoned};
-pub(super) use service::{attempt, capture, release, repeat, stop_waiting};
+pub(super) use heal::{capture, release, stop_waiting};
+pub use heal::{heal, void_abandoned};
+pub use messages::{FOLLOW_PAYOUTS_JOB, handle_inbox};
+pub use service::{Means, pay, start_payment};
+pub(super) use service::{attempt, repeat};
 pub(super) use settlement::complete;
 pub use settlement::{Inbox, settle};
 pub use store::that_paid;

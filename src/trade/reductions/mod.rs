@@ -8,4 +8,4 @@ mod model;
 mod store;
 
 pub(super) use model::{Parts, Taken, parts_of, positions, returned, split_off, taken};
-pub(super) use store::{active, insert, order_account_sums, undo};
+pub(super) use store::{active, insert, of_source, order_account_sums, undo};

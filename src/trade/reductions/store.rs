@@ -43,6 +43,23 @@ pub async fn active(conn: &impl ConnectionTrait, facts: &OrderFacts) -> Result<V
     Ok(facts.lines().map(of).collect())
 }
 
+/// What one refund or dispute took, line by line; nothing before it is booked.
+pub async fn of_source(conn: &impl ConnectionTrait, source_id: Uuid) -> Result<Vec<Parts>> {
+    let rows = order_reduction::Entity::find()
+        .filter(order_reduction::Column::SourceId.eq(source_id))
+        .order_by_asc(order_reduction::Column::LineNo)
+        .all(conn)
+        .await?;
+    let part = |row: order_reduction::Model| Parts {
+        line_no: row.line_no,
+        provider: row.provider_id,
+        provider_minor: row.provider_minor,
+        operator_minor: row.operator_minor,
+        tax_minor: row.tax_minor,
+    };
+    Ok(rows.into_iter().map(part).collect())
+}
+
 /// The sums of everything booked about an order, by account.
 pub async fn order_account_sums(conn: &impl ConnectionTrait, order: OrderId) -> Result<HashMap<LedgerAccountId, i64>> {
     ledger::order_sums(conn, order).await

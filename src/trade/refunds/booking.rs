@@ -118,10 +118,11 @@ pub(super) async fn undo(tx: &Tx, row: &refund::Model, facts: &OrderFacts, now: 
     announce(tx, row, "refund.failed", now).await
 }
 
+/// Tells of a refund, with everybody whose sale it is about.
 pub(super) async fn announce(tx: &Tx, row: &refund::Model, kind: &'static str, now: OffsetDateTime) -> Result<()> {
     let payload = json!({
         "refund_id": row.id, "order_id": row.order_id, "buyer_id": row.buyer_id, "amount_minor": row.amount_minor,
-        "currency": row.currency,
+        "currency": row.currency, "provider_ids": store::providers_of(tx.conn(), row.order_id).await?,
     });
     outbox::append(tx, vec![News { topic: row.order_id.to_string(), kind, payload }], now).await
 }

@@ -15,6 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     model::Verdict,
+    own_part,
     service::{self, Asked},
     store,
 };
@@ -65,7 +66,7 @@ pub struct RefundView {
     pub origin: RefundOrigin,
     /// Where it stands.
     pub state: RefundState,
-    /// How much.
+    /// How much; for a provider of a bundle, of its own lines.
     pub amount: Money,
     /// Why.
     pub reason: String,
@@ -247,6 +248,10 @@ pub async fn list_refunds(
     let before = page_cursor(query.cursor.as_deref())?;
     let wanted = store::Wanted { buyer, provider, order: query.order_id, state: query.state, before };
     let rows = store::list(app.db.read(), wanted, limit + 1).await?;
+    let rows = match actor.organization.may_operate {
+        true => rows,
+        false => own_part::shown_to(&app, actor.org_id(), rows).await?,
+    };
     let views = rows.into_iter().map(RefundView::try_from).collect::<Result<_>>()?;
     Ok(Json(Page::from_rows(views, limit, |view: &RefundView| view.id)))
 }
@@ -269,6 +274,10 @@ async fn shown(app: &AppState, actor: &Actor, id: RefundId) -> Result<Json<Refun
     if row.buyer_id != actor.org_id() && seen_by(app, actor, row.order_id).await? == Seen::No {
         return Err(missing());
     }
+    let row = match actor.organization.may_operate {
+        true => row,
+        false => own_part::shown_to(app, actor.org_id(), vec![row]).await?.pop().ok_or_else(missing)?,
+    };
     Ok(Json(row.try_into()?))
 }
 

@@ -7,6 +7,7 @@
 mod booking;
 pub mod http;
 mod model;
+mod own_part;
 mod service;
 mod store;
 mod submit;

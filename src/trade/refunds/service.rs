@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     auth::Actor,
+    base::Money,
     db::{
         Tx,
         idempotency::{Claim, IdempotencyKey, claim},
@@ -62,6 +63,7 @@ pub async fn request(
     key: IdempotencyKey,
 ) -> Result<RefundId> {
     let facts = party_order(app, actor, order, |facts| facts.order.buyer_id == actor.org_id()).await?;
+    require_step(app, &facts, asked.amount_minor)?;
     booking::open_accounts(app, &facts).await?;
     let (now, actor, trade) = (app.clock.now(), actor.clone(), app.config.trade.clone());
     let currency = facts.total()?.currency;
@@ -116,6 +118,7 @@ pub async fn issue(
         actor.organization.may_operate || model::sole_provider(facts).is_some_and(|org| org == actor.org_id())
     };
     let facts = party_order(app, actor, order, may).await?;
+    require_step(app, &facts, asked.amount_minor)?;
     booking::open_accounts(app, &facts).await?;
     let (now, actor, currency) = (app.clock.now(), actor.clone(), facts.total()?.currency);
     let id = app
@@ -163,6 +166,17 @@ async fn party_order(
     }
     let sees = facts.is_sold_by(actor.org_id()) || facts.order.buyer_id == actor.org_id();
     Err(if sees { Error::forbidden("This is for another party of the order.") } else { Error::not_found("order") })
+}
+
+/// Refuses a sum that the processor can't send back, before anybody decides about it.
+fn require_step(app: &AppState, facts: &OrderFacts, amount_minor: Option<i64>) -> Result<()> {
+    let currency = facts.total()?.currency;
+    let step_minor = app.payments.charge_rules(currency).step_minor.max(1);
+    if amount_minor.is_none_or(|minor| minor % step_minor == 0) {
+        return Ok(());
+    }
+    let step = Money::new(step_minor, currency);
+    Err(Error::invalid("/amount_minor", format!("Only multiples of {step} can be sent back.")))
 }
 
 /// The payment to give back from, and how much: what is asked for, if it is left and nothing is disputed.

@@ -36,6 +36,16 @@ pub async fn find(conn: &impl ConnectionTrait, id: RefundId) -> Result<Option<re
     Ok(refund::Entity::find_by_id(id).one(conn).await?)
 }
 
+/// Who sold something of an order, each once.
+pub async fn providers_of(conn: &impl ConnectionTrait, order: OrderId) -> Result<Vec<OrgId>> {
+    let lines = order_line::Entity::find().filter(order_line::Column::OrderId.eq(order));
+    let mut providers: Vec<OrgId> =
+        lines.select_only().column(order_line::Column::ProviderId).into_tuple().all(conn).await?;
+    providers.sort_unstable();
+    providers.dedup();
+    Ok(providers)
+}
+
 /// Sum of the requests of an order that nobody has decided yet.
 pub async fn open_requests_minor(conn: &impl ConnectionTrait, order: OrderId) -> Result<i64> {
     Ok(refund::Entity::find()

@@ -2,7 +2,7 @@
 
 mod bank;
 mod economics;
-mod exports;
+pub mod exports;
 mod fee_shares;
 mod feed;
 mod payouts;

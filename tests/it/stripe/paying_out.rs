@@ -1,10 +1,15 @@
-use entity::{payout, states::PayoutState};
-use sea_orm::EntityTrait as _;
+use entity::{
+    organization, payout, payout_account, reconciliation_exception as exception,
+    states::{ExceptionClass, ExceptionState, PayoutState},
+};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use serde_json::{Value, json};
 use time::Duration;
 use torv::{
     base::Currency,
     ledger::{self, Account},
+    people::payout_accounts,
+    ports::payments::PaymentsError,
 };
 
 use super::{Connected, order_of, with_twin};
@@ -139,6 +144,68 @@ with_twin! {
             assert_eq!(row.is_itemised, Some(true));
         }
         agrees(it, &operator).await;
+    }
+
+    async fn a_payout_that_nobody_can_have_is_an_exception_until_somebody_operates(it) {
+        let (sale, buyer) = it.app.market(&one_off(10_001)).await;
+        for key in ["k1", "k2"] {
+            it.app.order(&buyer, &sale, key, Some("pm_card_visa")).await.expect(201);
+            it.advance(Duration::days(3)).await;
+        }
+        assert_eq!(it.objects("payout").len(), 2);
+        assert_eq!(automatic(it).await.len(), 0);
+        assert_eq!(balance(it, Account::ProcessorInTransit).await, 2 * 1_680, "its line is booked all the same");
+        it.advance(Duration::hours(2)).await;
+        let open = || exception::Entity::find().filter(exception::Column::Class.eq(ExceptionClass::PayoutWithoutOperator));
+        let found = open().all(it.app.app.db.read()).await.expect("reads");
+        assert_eq!(found.iter().map(|row| (row.amount_minor, row.state)).collect::<Vec<_>>(), [(1_680, ExceptionState::Open); 2]);
+        let operator = it.app.operator().await;
+        it.advance(Duration::hours(2)).await;
+        let rows = automatic(it).await;
+        assert!(rows.iter().all(|row| (row.organization_id, row.state, row.amount_minor) == (operator.id, PayoutState::Paid, 1_680)));
+        assert_eq!(rows.len(), 2);
+        let found = open().all(it.app.app.db.read()).await.expect("reads");
+        assert!(found.iter().all(|row| row.state == ExceptionState::Resolved), "{found:?}");
+        let listed = it.app.as_org(&operator, "GET", "/api/v1/payouts").send().await.expect(200).json();
+        assert_eq!(listed["items"].as_array().map(Vec::len), Some(2));
+        agrees(it, &operator).await;
+    }
+
+    async fn an_account_whose_news_was_lost_is_asked_about(it) {
+        let (provider, waiting) = (it.app.provider().await, it.app.provider().await);
+        let account = it.onboard(&provider).await;
+        let path = "/api/v1/settlement/payout-account";
+        let body = json!({"return_url": "https://rivers.example/back"});
+        it.app.as_org(&waiting, "POST", &format!("{path}/onboarding")).json(&body).send().await.expect(200);
+        it.advance(Duration::minutes(2)).await;
+        it.twin.set_endpoints(Vec::new());
+        let of = async |org: &TestOrg| {
+            let row = payout_account::Entity::find_by_id(org.id).one(it.app.app.db.read()).await.expect("reads");
+            row.expect("noted").transfers_active
+        };
+        assert_eq!((of(&provider).await, of(&waiting).await), (true, false));
+        let unknown = organization::Entity::find_by_id(waiting.id).one(it.app.app.db.read()).await.expect("reads");
+        let theirs = unknown.and_then(|row| row.processor_account).expect("opened");
+        it.world(&format!("accounts/{theirs}/standing"), &json!({"standing": "complete"}));
+        it.world(&format!("accounts/{account}/standing"), &json!({"standing": "restricted"}));
+        it.advance(Duration::minutes(31)).await;
+        assert_eq!((of(&provider).await, of(&waiting).await), (true, true), "who waits is asked about often");
+        it.advance(Duration::hours(6)).await;
+        assert_eq!((of(&provider).await, of(&waiting).await), (false, true));
+    }
+
+    async fn a_share_moves_only_to_an_account_that_was_heard_of_within_the_hour(it) {
+        let provider = it.app.provider().await;
+        let account = it.onboard(&provider).await;
+        it.twin.set_endpoints(Vec::new());
+        it.world(&format!("accounts/{account}/standing"), &json!({"standing": "restricted"}));
+        let ready = async || payout_accounts::require_active(&it.app.app, provider.id).await.expect("reads");
+        assert!(ready().await.is_ok(), "nobody was told yet");
+        it.app.advance(Duration::minutes(61));
+        let refused = ready().await.expect_err("asked anew");
+        assert!(matches!(refused, PaymentsError::Refused { ref code, .. } if code == "account_not_ready"), "{refused}");
+        it.world(&format!("accounts/{account}/standing"), &json!({"standing": "complete"}));
+        assert!(ready().await.is_ok(), "a no is asked about at once");
     }
 
     async fn a_payout_that_the_bank_sends_back_goes_with_the_next_one(it) {

@@ -9,3 +9,5 @@ mod metered;
 mod methods;
 mod quotas;
 mod renewing;
+mod steps;
+mod taxes;

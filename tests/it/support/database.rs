@@ -1,9 +1,6 @@
 //! A fresh database per test: a copy of a migrated SQLite file, or of a migrated PostgreSQL template.
 
-use std::{
-    path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
 use tokio::sync::OnceCell;
@@ -21,7 +18,8 @@ const POSTGRES_VARIABLE: &str = "TORV_TEST_POSTGRES";
 const POSTGRES_DEFAULT: &str = "postgres://postgres@127.0.0.1:5432";
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
-static SQLITE_TEMPLATE: OnceCell<PathBuf> = OnceCell::const_new();
+/// A migrated file, kept in memory: on the disk one would be left behind by every process that runs tests.
+static SQLITE_TEMPLATE: OnceCell<Vec<u8>> = OnceCell::const_new();
 static POSTGRES_TEMPLATE: OnceCell<Option<String>> = OnceCell::const_new();
 
 /// Where one test's exchange lives.
@@ -40,7 +38,7 @@ impl Home {
         match backend {
             Backend::Sqlite => {
                 let template = SQLITE_TEMPLATE.get_or_init(sqlite_template).await;
-                std::fs::copy(template, dir.path().join("torv.sqlite")).expect("the template is copied");
+                std::fs::write(dir.path().join("torv.sqlite"), template).expect("the template is copied");
                 Some(Self { backend, dir, postgres: None })
             }
             Backend::Postgres => {
@@ -116,15 +114,15 @@ async fn connect(server: &str, database: &str) -> Result<DatabaseConnection, sea
     Database::connect(options).await
 }
 
-async fn sqlite_template() -> PathBuf {
-    let path = std::env::temp_dir().join(format!("torv-template-{}.sqlite", std::process::id()));
-    let _ = std::fs::remove_file(&path);
+async fn sqlite_template() -> Vec<u8> {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("template.sqlite");
     let url = format!("sqlite://{}", path.display()).into();
     let conn = db::connect_lazy_migrator(&url).await.expect("a SQLite file");
     migrate(&conn).await;
     conn.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.expect("a checkpoint");
     conn.close().await.expect("closes");
-    path
+    std::fs::read(path).expect("the template is read")
 }
 
 async fn postgres_template() -> Option<String> {

@@ -34,7 +34,7 @@ const REQUESTS_KEPT_MAX: usize = 200_000;
 pub struct Shared {
     world: Mutex<World>,
     clock: Clock,
-    /// Seconds by which a wall clock was advanced.
+    /// Seconds by which a wall clock is ahead of the machine's.
     shift_seconds: Mutex<i64>,
     /// Keys that are let in; empty lets in every test key.
     api_keys: Vec<String>,
@@ -63,11 +63,11 @@ struct Request {
 }
 
 impl Shared {
-    pub fn new(world: World, clock: Clock, api_keys: Vec<String>, http: reqwest::Client) -> Self {
+    pub fn new(world: World, clock: Clock, shift_seconds: i64, api_keys: Vec<String>, http: reqwest::Client) -> Self {
         Self {
             world: Mutex::new(world),
             clock,
-            shift_seconds: Mutex::new(0),
+            shift_seconds: Mutex::new(shift_seconds),
             api_keys,
             http,
             bell: Notify::new(),
