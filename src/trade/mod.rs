@@ -12,7 +12,6 @@ pub mod gross;
 pub mod methods;
 pub mod orders;
 pub mod payments;
-pub mod prices;
 mod reductions;
 pub mod refunds;
 pub mod subscriptions;
@@ -20,3 +19,4 @@ pub mod tax;
 pub mod usage;
 
 pub use counter::Counter;
+pub use torv_money::prices;

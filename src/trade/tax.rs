@@ -9,6 +9,7 @@ use entity::{ids::OrgId, states::TaxMode};
 use sea_orm::ConnectionTrait;
 use time::{Date, OffsetDateTime};
 use torv_documents::tax::{Decision, Nature, Supply, TaxError, TaxParty, decide, tax_minor};
+use torv_money::tax::Running;
 
 use crate::{
     base::{Money, MoneyError},
@@ -113,7 +114,7 @@ fn by_document(
     customer: Option<&TaxParty>,
     supplied_on: Date,
 ) -> Result<(Option<String>, Vec<LineTax>)> {
-    let mut running: BTreeMap<Option<OrgId>, (i64, i64)> = BTreeMap::new();
+    let mut running: BTreeMap<Option<OrgId>, Running> = BTreeMap::new();
     let mut country = None;
     let mut taxes = Vec::with_capacity(lines.len());
     for (document, supplier, net) in lines {
@@ -125,16 +126,15 @@ fn by_document(
             Some(supplier) => Some(judge(supplier, customer, *net, supplied_on)?),
             None => None,
         };
-        let (sum, taxed) = running.entry(*document).or_default();
-        *sum = sum.checked_add(net.minor).ok_or(MoneyError::Overflow)?;
+        let sum = running.entry(*document).or_default();
         let Some(Decision { tax, taxed_in, .. }) = decision else {
+            sum.add_untaxed(net.minor)?;
             taxes.push(LineTax { category: Some("O"), ..LineTax::default() });
             continue;
         };
-        let until_here = tax_minor(*sum, tax.rate_bps).ok_or(MoneyError::Overflow)?;
+        let minor = sum.add(net.minor, |sum| tax_minor(sum, tax.rate_bps))?;
         let bps = i32::try_from(tax.rate_bps).map_err(Error::internal)?;
-        taxes.push(LineTax { minor: until_here - *taxed, bps, category: Some(tax.category.code()) });
-        *taxed = until_here;
+        taxes.push(LineTax { minor, bps, category: Some(tax.category.code()) });
         // Tax is only ever that of the customer's country, so all lines agree on it.
         country = country.or(taxed_in);
     }

@@ -8,10 +8,10 @@ use entity::{
     write_off,
 };
 use serde::{Deserialize, Serialize};
+use torv_money::receivables::Age;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    model::Age,
     service::{self, Wanted},
     store,
 };

@@ -2,6 +2,7 @@
 
 use entity::ids::{PayoutId, ReversalId};
 use time::Duration;
+pub use torv_money::reversals::spread;
 
 /// How long a process may be busy handing one reversal to the processor; calls give up long before.
 pub const LEASE_SECONDS: i64 = 300;
@@ -13,27 +14,7 @@ const PASSING_REFUSALS: [&str; 2] = ["rate_limit", "lock_timeout"];
 const REFUSALS_MAX: i32 = 8;
 
 /// What can be taken back of one transfer about one order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
-    /// The payout.
-    pub payout: PayoutId,
-    /// What it carried of the order, less what is being or was taken back of it.
-    pub minor: i64,
-}
-
-/// Spreads a debt over transfers, the latest first; a rest that no transfer carried stays a debt.
-pub fn spread(debt_minor: i64, rooms: &[Room]) -> Vec<Room> {
-    let mut left = debt_minor;
-    let mut parts = Vec::new();
-    for room in rooms.iter().rev().filter(|room| room.minor > 0) {
-        let minor = room.minor.min(left);
-        if minor > 0 {
-            parts.push(Room { payout: room.payout, minor });
-            left -= minor;
-        }
-    }
-    parts
-}
+pub type Room = torv_money::reversals::Room<PayoutId>;
 
 /// The first wait in days after a refusal that only money in the provider's account can change, and the longest.
 const RETRY_DAYS: [i64; 2] = [1, 32];
@@ -81,12 +62,9 @@ mod tests {
     }
 
     #[test]
-    fn a_debt_is_taken_from_the_latest_transfers_and_never_more_than_they_carried() {
-        let room = |words: &str, minor| Room { payout: PayoutId::derived(words), minor };
-        let rooms = [room("a", 50), room("b", 0), room("c", 30)];
-        assert_eq!(spread(40, &rooms), [room("c", 30), room("a", 10)]);
-        assert_eq!(spread(30, &rooms), [room("c", 30)]);
-        assert_eq!(spread(100, &rooms), [room("c", 30), room("a", 50)]);
-        assert_eq!(spread(0, &rooms), []);
+    fn only_a_passing_refusal_is_tried_again_and_not_for_ever() {
+        assert!(is_final("insufficient_funds", 1) && is_final("lock_timeout", REFUSALS_MAX));
+        assert!(!is_final("lock_timeout", REFUSALS_MAX - 1) && !is_final("rate_limit", 1));
+        assert_eq!([1, 2, i32::MAX].map(refused_wait), [60, 120, 15_360].map(Duration::seconds));
     }
 }

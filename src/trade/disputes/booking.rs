@@ -114,7 +114,7 @@ pub async fn charge(
     for (org, minor) in amounts {
         let taken = positions.entry(*org).or_insert_with(Position::default).take(*minor);
         lines.extend(reductions::debits(*org, taken, currency));
-        let [pending_minor, payable_minor, receivable_minor] = taken;
+        let torv_money::standing::Taken { pending_minor, payable_minor, receivable_minor } = taken;
         costs.push(dispute_cost::Model {
             dispute_id: row.id,
             organization_id: *org,

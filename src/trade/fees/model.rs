@@ -6,6 +6,8 @@ use entity::{
     states::{DisputeBearer, FeeBearer, OfferKind},
 };
 use time::OffsetDateTime;
+use torv_money::fee_rules;
+use uuid::Uuid;
 
 use crate::base::Money;
 
@@ -39,41 +41,36 @@ pub struct Fee {
 
 /// The fee of a sale at `at`; `default_bps` and the operator as bearer where no rule is in force.
 ///
-/// Of the rules in force that are about the sale, the most specific one wins. Compared are, in this order:
-/// about this offer, about this listing, about this provider, about a band of prices, about a currency,
-/// about a kind of offer. Among equals the rule wins that came into force last. A rule is taken whole: its
-/// share and its bearer belong together. What it says is frozen on the order line when the order is placed.
+/// Which rule holds is told by [`fee_rules::in_force`]. A rule is taken whole: its share and its bearer belong together.
+/// What it says is frozen on the order line when the order is placed.
 pub fn resolve(rules: &[fee_rule::Model], sale: Sale, at: OffsetDateTime, default_bps: u32) -> Fee {
-    let in_force = rules.iter().filter(|rule| rule.from_at.0 <= at && is_about(rule, sale));
-    let Some(rule) = in_force.max_by_key(|rule| specificity(rule)) else {
+    let sale = fee_rules::Sale {
+        provider: sale.provider.0,
+        listing: sale.listing.0,
+        offer: sale.offer.0,
+        kind: sale.kind,
+        price: sale.price,
+    };
+    let rules = rules.iter().map(|row| (row, as_rule(row)));
+    let Some(rule) = fee_rules::in_force(rules, &sale, at) else {
         return Fee { bps: default_bps, bearer: FeeBearer::Operator, dispute_bearer: None, rule: None };
     };
     let bps = u32::try_from(rule.operator_bps).unwrap_or(default_bps);
     Fee { bps, bearer: rule.fee_bearer, dispute_bearer: rule.dispute_bearer, rule: Some(rule.id) }
 }
 
-/// True when the rule is about this sale; the ends of its band are in it.
-fn is_about(rule: &fee_rule::Model, sale: Sale) -> bool {
-    rule.organization_id.is_none_or(|id| id == sale.provider)
-        && rule.listing_id.is_none_or(|id| id == sale.listing)
-        && rule.offer_id.is_none_or(|id| id == sale.offer)
-        && rule.offer_kind.is_none_or(|kind| kind == sale.kind)
-        && rule.currency.as_deref().is_none_or(|code| code == sale.price.currency.code())
-        && rule.price_min_minor.is_none_or(|minor| minor <= sale.price.minor)
-        && rule.price_max_minor.is_none_or(|minor| sale.price.minor <= minor)
-}
-
-/// What rules are compared by, as [`resolve`] says.
-fn specificity(rule: &fee_rule::Model) -> ([bool; 6], entity::Timestamp, FeeRuleId) {
-    let about = [
-        rule.offer_id.is_some(),
-        rule.listing_id.is_some(),
-        rule.organization_id.is_some(),
-        rule.price_min_minor.is_some() || rule.price_max_minor.is_some(),
-        rule.currency.is_some(),
-        rule.offer_kind.is_some(),
-    ];
-    (about, rule.from_at, rule.id)
+fn as_rule(row: &fee_rule::Model) -> fee_rules::Rule<'_, Uuid, OfferKind> {
+    fee_rules::Rule {
+        id: row.id.0,
+        provider: row.organization_id.map(|id| id.0),
+        listing: row.listing_id.map(|id| id.0),
+        offer: row.offer_id.map(|id| id.0),
+        kind: row.offer_kind,
+        currency: row.currency.as_deref(),
+        price_min_minor: row.price_min_minor,
+        price_max_minor: row.price_max_minor,
+        from_at: row.from_at.0,
+    }
 }
 
 #[cfg(test)]

@@ -2,10 +2,7 @@
 
 use time::{Duration, OffsetDateTime};
 
-use crate::{
-    base::{MoneyError, allocate, money::FULL_BPS},
-    terms::offers::plan::Instalment,
-};
+use crate::{MoneyError, allocate, money::FULL_BPS, plan::Instalment};
 
 /// A part of a price, and when it is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

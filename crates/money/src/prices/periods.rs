@@ -5,7 +5,7 @@
 use time::OffsetDateTime;
 
 use super::fraction::Fraction;
-use crate::base::MoneyError;
+use crate::MoneyError;
 
 /// A period that was paid for: from, and until just before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

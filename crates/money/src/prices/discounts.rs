@@ -1,10 +1,7 @@
 //! Volume steps and coupons: what is taken off a price, and in which order.
 
 use super::ChargeRules;
-use crate::{
-    base::{MoneyError, allocate, money::FULL_BPS},
-    terms::offers::plan::VolumeStep,
-};
+use crate::{MoneyError, allocate, money::FULL_BPS, plan::VolumeStep};
 
 /// What a coupon takes off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +106,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::Money;
+    use crate::Money;
 
     const CENTS: ChargeRules = ChargeRules { min_minor: 50, max_minor: 99_999_999, step_minor: 1 };
 
@@ -133,6 +130,7 @@ mod tests {
     fn a_coupon_never_takes_more_than_there_is() {
         assert_eq!(nets(&[item(300, 0)], Some(Reduction::Fixed(500))), [0]);
         assert_eq!(nets(&[item(300, 0)], Some(Reduction::Percent(10_000))), [0]);
+        assert_eq!(nets(&[item(300, 0)], Some(Reduction::Fixed(0))), [300]);
         assert_eq!(nets(&[item(0, 0)], Some(Reduction::Fixed(500))), [0]);
     }
 

@@ -124,7 +124,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::{Currency, Money};
+    use crate::{Currency, Money};
 
     /// The highest total of the exhaustive tests; the full run sets `TORV_TEST_AMOUNTS_MAX=1000000`.
     fn amounts_max() -> i64 {
@@ -145,6 +145,7 @@ mod tests {
         assert_eq!(shares(100, &[1, 1, 1]), [33, 33, 34]);
         assert_eq!(shares(0, &[3, 1]), [0, 0]);
         assert_eq!(shares(5, &[0, 1]), [0, 5]);
+        assert_eq!(shares(1, &[0, 0, 1, 1]), [0, 0, 1, 0]);
         assert_eq!(shares(i64::MAX, &[u64::MAX, u64::MAX]), [i64::MAX / 2, i64::MAX / 2 + 1]);
     }
 

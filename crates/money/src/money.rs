@@ -13,9 +13,9 @@ pub const FULL_BPS: u32 = 10_000;
 ///
 /// Arithmetic is checked: an overflow or a mix of currencies is an error, never a wrapped or
 /// rounded number. There is no conversion from or to a float.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(example = json!({"minor": 10_001, "currency": "EUR"})))]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"minor": 10_001, "currency": "EUR"}))]
 pub struct Money {
     /// Signed number of minor units.
     pub minor: i64,
@@ -187,6 +187,13 @@ mod tests {
     }
 
     #[test]
+    fn all_of_it_is_a_share_too_and_nothing_is_zero() {
+        assert_eq!(eur(10_001).share_bps(FULL_BPS), Ok(eur(10_001)));
+        assert!(eur(0).is_zero() && !eur(1).is_zero() && !eur(-1).is_zero());
+        assert_eq!(Money::zero(eur(0).currency), eur(0));
+    }
+
+    #[test]
     fn ties_go_to_the_even_cent_so_that_neither_side_is_favoured() {
         assert_eq!(eur(25).share_bps(1_000), Ok(eur(2)));
         assert_eq!(eur(35).share_bps(1_000), Ok(eur(4)));
@@ -195,7 +202,7 @@ mod tests {
     #[test]
     fn the_text_has_as_many_digits_as_the_currency() {
         let of = |minor, code: &str| Money::new(minor, code.parse().expect("in the table")).to_string();
-        assert_eq!(of(-5, "EUR"), "-0.05 EUR");
+        assert_eq!([of(-5, "EUR"), of(0, "EUR")], ["-0.05 EUR", "0.00 EUR"]);
         assert_eq!(of(500, "JPY"), "500 JPY");
         assert_eq!(of(1_234, "KWD"), "1.234 KWD");
         assert_eq!(of(i64::MIN, "EUR"), "-92233720368547758.08 EUR");

@@ -85,6 +85,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_can_be_charged_is_a_multiple_up_to_the_largest_and_nothing_below_the_smallest() {
+        let rules = ChargeRules { min_minor: 50, max_minor: 1_005, step_minor: 10 };
+        let chargeable = [0, 49, 50, 59, 99, 1_000, 1_005, 99_999].map(|minor| rules.chargeable(minor));
+        assert_eq!(chargeable, [0, 0, 50, 50, 90, 1_000, 1_000, 1_000]);
+        assert_eq!(ChargeRules { step_minor: 0, ..rules }.chargeable(59), 59, "no step is a step of one");
+    }
+
+    #[test]
     fn nothing_is_free_and_too_little_too_much_or_uneven_is_refused() {
         let rules = ChargeRules { min_minor: 50, max_minor: 1_000, step_minor: 10 };
         let check = |minor| rules.check(Money::new(minor, "KWD".parse().expect("in the table")));

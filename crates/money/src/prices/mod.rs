@@ -10,7 +10,7 @@ pub mod instalments;
 pub mod metered;
 pub mod periods;
 
-pub use crate::base::chargeable::{ChargeRules, Refusal};
+pub use crate::chargeable::{ChargeRules, Refusal};
 pub use discounts::{Item, Priced, Reduction, price};
 pub use forecast::{Forecast, forecast};
 pub use instalments::{Part, schedule};

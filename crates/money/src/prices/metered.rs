@@ -1,7 +1,7 @@
 //! What a month's usage costs.
 
 use super::fraction::Fraction;
-use crate::{base::MoneyError, terms::offers::plan::Meter};
+use crate::{MoneyError, plan::Meter};
 
 /// What `units` of one month cost, in minor units before tax.
 ///
@@ -39,9 +39,9 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::terms::offers::plan::{Tier, Unit};
+    use crate::plan::{Tier, Unit};
 
-    pub(in crate::trade::prices) fn meter(included_units: i64, tiers: Vec<Tier>, cap_minor: Option<i64>) -> Meter {
+    pub(in crate::prices) fn meter(included_units: i64, tiers: Vec<Tier>, cap_minor: Option<i64>) -> Meter {
         Meter { unit: Unit::Request, included_units, tiers, cap_minor, grace_units: 0, late_hours: 0 }
     }
 
@@ -49,7 +49,7 @@ pub(super) mod tests {
         Tier { up_to_units, price_minor, per_units }
     }
 
-    pub(in crate::trade::prices) fn any_meter() -> impl Strategy<Value = Meter> {
+    pub(in crate::prices) fn any_meter() -> impl Strategy<Value = Meter> {
         let tiers = proptest::collection::vec((1_i64..5_000, 0_i64..1_000, 1_i64..1_000), 1..5);
         (0_i64..1_000, tiers, proptest::option::of(1_i64..100_000)).prop_map(|(included, steps, cap)| {
             let (last, mut end) = (steps.len() - 1, 0);

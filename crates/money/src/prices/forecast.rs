@@ -3,7 +3,7 @@
 use time::{Duration, OffsetDateTime};
 
 use super::{fraction::Fraction, metered::usage_price, periods::Period};
-use crate::{base::MoneyError, terms::offers::plan::Meter};
+use crate::{MoneyError, plan::Meter};
 
 /// The rest of a month is reckoned between half and twice the rate so far.
 const SPREAD: i64 = 2;
@@ -119,7 +119,7 @@ mod tests {
         super::metered::tests::{any_meter, meter},
         *,
     };
-    use crate::terms::offers::plan::Tier;
+    use crate::plan::Tier;
 
     const FROM: OffsetDateTime = datetime!(2026-11-01 00:00 UTC);
 
@@ -150,6 +150,26 @@ mod tests {
         assert_eq!([reached(1_000), reached(3_001)], [Some(at), None]);
         assert_eq!(reached(3_000), Some(november().until));
         assert!(forecast(&a_cent_each(), 1, november(), at, Some(-1)).is_err());
+    }
+
+    #[test]
+    fn a_budget_is_reached_in_the_second_its_last_unit_is_used() {
+        let at = FROM + Duration::days(10);
+        for budget in (1_001..=3_000).step_by(7) {
+            let found = forecast(&a_cent_each(), 1_000, november(), at, Some(budget)).expect("valid");
+            // Twenty days for two thousand units: 864 seconds for each.
+            assert_eq!(found.budget_reached_at, Some(at + Duration::seconds((budget - 1_000) * 864)), "{budget}");
+        }
+        // Three units in the ten days, so six in the twenty: a third of a unit has to wait for the next whole second.
+        let in_thirds = forecast(&a_cent_each(), 7, november(), FROM + Duration::seconds(86_401), Some(8));
+        let reached = FROM + Duration::seconds(86_401 + (2_592_000 - 86_401) / 203 + 1);
+        assert_eq!(in_thirds.expect("valid").budget_reached_at, Some(reached));
+    }
+
+    #[test]
+    fn a_budget_of_nothing_is_reached_at_once() {
+        let found = forecast(&a_cent_each(), 0, november(), FROM, Some(0)).expect("valid");
+        assert_eq!(found.budget_reached_at, Some(FROM));
     }
 
     #[test]

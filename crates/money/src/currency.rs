@@ -124,23 +124,6 @@ impl<'de> Deserialize<'de> for Currency {
     }
 }
 
-impl utoipa::PartialSchema for Currency {
-    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        utoipa::openapi::ObjectBuilder::new()
-            .schema_type(utoipa::openapi::schema::Type::String)
-            .description(Some("ISO 4217 code in upper case"))
-            .enum_values(Some(TABLE.iter().map(|row| row.code)))
-            .examples(["EUR"])
-            .into()
-    }
-}
-
-impl utoipa::ToSchema for Currency {
-    fn name() -> std::borrow::Cow<'static, str> {
-        "Currency".into()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! Exact, non-negative fractions of minor units.
 
-use crate::base::MoneyError;
+use crate::MoneyError;
 
 /// A non-negative fraction in lowest terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,15 @@ mod tests {
         assert_eq!(Fraction::new(-1, 1), Err(MoneyError::OutOfRange));
         assert_eq!(Fraction::new(1, 0), Err(MoneyError::OutOfRange));
         assert_eq!(Fraction::of(-1, -1, 1), Err(MoneyError::OutOfRange));
+        assert_eq!([Fraction::of(0, -1, 1), Fraction::of(-1, 0, 1)], [Err(MoneyError::OutOfRange); 2]);
         assert_eq!(of(i128::MAX, 2).checked_add(of(1, 3)), Err(MoneyError::Overflow));
+    }
+
+    #[test]
+    fn it_is_kept_in_lowest_terms_so_that_sums_stay_small() {
+        let large = 1_i128 << 100;
+        assert_eq!(of(1, large).checked_add(of(1, large)), Ok(Fraction { numerator: 1, denominator: large / 2 }));
+        assert_eq!(of(6, 4), Fraction { numerator: 3, denominator: 2 });
     }
 
     proptest! {
