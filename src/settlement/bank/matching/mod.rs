@@ -18,5 +18,5 @@ pub(in crate::settlement) use entries::account_of;
 pub use http::routes;
 pub use model::arrival_window;
 pub use payouts::register_payouts;
-pub use service::{book_lines, try_again};
+pub use service::{book_lines, is_busy, try_again};
 pub(in crate::settlement) use store::{close_line, explain_by_hand, find_line, find_payout, settle_payout};

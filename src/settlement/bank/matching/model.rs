@@ -76,12 +76,6 @@ impl PayoutFacts {
         if self.is_returned { 0 } else { self.amount_minor - self.settled_minor }
     }
 
-    /// True when a line of that day can be this payout.
-    pub fn may_arrive(&self, day: Date) -> bool {
-        let (first, last) = arrival_window(self.expected_on);
-        (first..=last).contains(&day)
-    }
-
     /// True when a word is one of its references.
     pub fn is_named(&self, word: &str) -> bool {
         self.reference == word
