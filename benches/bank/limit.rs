@@ -45,7 +45,9 @@ fn ids() -> Ids {
 }
 
 async fn by_insert(conn: &mut SqliteConnection, rows: i64) {
-    let line = format!("INSERT INTO bank_line ({LINE}) VALUES (?, ?, 'limit', ?, 'EUR', 0, ?, 0, ?, ?, 'Processor Payments', 'NL84TORV0000012345', 'Payout of sales, thank you for your business', 'matched')");
+    let line = format!(
+        "INSERT INTO bank_line ({LINE}) VALUES (?, ?, 'limit', ?, 'EUR', 0, ?, 0, ?, ?, 'Processor Payments', 'NL84TORV0000012345', 'Payout of sales, thank you for your business', 'matched')"
+    );
     let part = format!("INSERT INTO bank_match ({MATCH}) VALUES (?, 1, 'trace_id', 'payout', ?, ?, ?, 0)");
     let posting = format!("INSERT INTO posting ({POSTING}) VALUES (?, ?, ?, ?, 'EUR')");
     let entry = format!("INSERT INTO ledger_entry ({ENTRY}) VALUES (?, 'bank_line', ?, 0, 0, 'trace_id')");
@@ -53,15 +55,27 @@ async fn by_insert(conn: &mut SqliteConnection, rows: i64) {
         let mut tx = conn.begin().await.expect("begins");
         for row in first..(first + ROWS_PER_COMMIT).min(rows) {
             let (ids, key) = (ids(), format!("limit-{row}"));
-            let statement = sqlx::query(sqlx::AssertSqlSafe(line.as_str())).bind(ids.line).bind(ids.import).bind(&key).bind(row).bind(&key).bind(&key);
+            let statement = sqlx::query(sqlx::AssertSqlSafe(line.as_str()))
+                .bind(ids.line)
+                .bind(ids.import)
+                .bind(&key)
+                .bind(row)
+                .bind(&key)
+                .bind(&key);
             statement.execute(&mut *tx).await.expect("a line");
-            let statement = sqlx::query(sqlx::AssertSqlSafe(part.as_str())).bind(ids.line).bind(&key).bind(row).bind(row);
+            let statement =
+                sqlx::query(sqlx::AssertSqlSafe(part.as_str())).bind(ids.line).bind(&key).bind(row).bind(row);
             statement.execute(&mut *tx).await.expect("a match");
             for (seq, minor) in [(0, row), (1, -row)] {
-                let statement = sqlx::query(sqlx::AssertSqlSafe(posting.as_str())).bind(ids.entry).bind(seq).bind(ids.account).bind(minor);
+                let statement = sqlx::query(sqlx::AssertSqlSafe(posting.as_str()))
+                    .bind(ids.entry)
+                    .bind(seq)
+                    .bind(ids.account)
+                    .bind(minor);
                 statement.execute(&mut *tx).await.expect("a posting");
             }
-            let statement = sqlx::query(sqlx::AssertSqlSafe(entry.as_str())).bind(ids.entry).bind(format!("limit:{key}"));
+            let statement =
+                sqlx::query(sqlx::AssertSqlSafe(entry.as_str())).bind(ids.entry).bind(format!("limit:{key}"));
             statement.execute(&mut *tx).await.expect("an entry");
         }
         tx.commit().await.expect("commits");
@@ -81,7 +95,12 @@ async fn by_copy(conn: &mut PgConnection, rows: i64) {
             written.expect("written");
         }
         let mut tx = conn.begin().await.expect("begins");
-        for (table, columns, text) in [("bank_line", LINE, lines), ("bank_match", MATCH, parts), ("posting", POSTING, postings), ("ledger_entry", ENTRY, entries)] {
+        for (table, columns, text) in [
+            ("bank_line", LINE, lines),
+            ("bank_match", MATCH, parts),
+            ("posting", POSTING, postings),
+            ("ledger_entry", ENTRY, entries),
+        ] {
             let mut copy = tx.copy_in_raw(&format!("COPY {table} ({columns}) FROM STDIN")).await.expect("copies");
             copy.send(text.as_bytes()).await.expect("sent");
             copy.finish().await.expect("copied");

@@ -1,4 +1,4 @@
-//! An index by which a bank line finds the payout that it names by our own id.
+//! Indexes by which bank lines find what they name: a payout by our id, an order by its document or purchase order.
 
 use sea_orm_migration::prelude::*;
 
@@ -16,10 +16,20 @@ impl MigrationName for Migration {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.create_index(index("bank_payout", &["payout_id"])).await
+        manager.create_index(index("bank_payout", &["payout_id"])).await?;
+        manager.create_index(index("document", &["number"])).await?;
+        let open = "CREATE INDEX idx_orders_purchase_order ON orders (purchase_order) WHERE purchase_order IS NOT NULL";
+        manager.get_connection().execute_unprepared(open).await.map(drop)
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_index(Index::drop().name("idx_bank_payout_payout_id").table("bank_payout").to_owned()).await
+        for (name, table) in [
+            ("idx_orders_purchase_order", "orders"),
+            ("idx_document_number", "document"),
+            ("idx_bank_payout_payout_id", "bank_payout"),
+        ] {
+            manager.drop_index(Index::drop().name(name).table(table).to_owned()).await?;
+        }
+        Ok(())
     }
 }

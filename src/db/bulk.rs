@@ -7,8 +7,8 @@
 use std::fmt::Write as _;
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait as _, ConnectionTrait as _, DbBackend, EntityName as _, EntityTrait,
-    IdenStatic as _, Iterable as _, Statement, Value,
+    ActiveModelTrait, ActiveValue, ColumnTrait as _, ConnectionTrait as _, DbBackend, EntityTrait, IdenStatic as _,
+    Iterable as _, Statement, Value,
     sea_query::{ColumnType, Expr},
 };
 
@@ -111,7 +111,8 @@ impl List {
     /// The list as a table of a statement; its parameters count from `first`.
     fn table(&self, first: usize) -> String {
         if self.backend == DbBackend::Postgres {
-            let array = |(place, (_, kind)): (usize, &(&str, Kind))| format!("${}::text::{}", first + place, kind.postgres());
+            let array =
+                |(place, (_, kind)): (usize, &(&str, Kind))| format!("${}::text::{}", first + place, kind.postgres());
             let arrays: Vec<String> = self.columns.iter().enumerate().map(array).collect();
             let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
             return format!("unnest({}) AS list({})", arrays.join(", "), names.join(", "));

@@ -32,13 +32,17 @@ pub fn severity_of(class: ExceptionClass) -> Severity {
         | ExceptionClass::UnexplainedBankLine
         | ExceptionClass::AmbiguousBankLine
         | ExceptionClass::OrderTransfer
+        | ExceptionClass::OrderUnderpaid
+        | ExceptionClass::OrderOverpaid
+        | ExceptionClass::UnknownBalanceLine
         | ExceptionClass::ExchangeDifference
         | ExceptionClass::ReportDiffers
         | ExceptionClass::ChargeAmountDiffers
         | ExceptionClass::MissingInApi
         | ExceptionClass::MissingInReport
         | ExceptionClass::DuplicateReportLine => Severity::Medium,
-        ExceptionClass::MissingBalanceLine
+        ExceptionClass::UnreadableBalanceLine
+        | ExceptionClass::MissingBalanceLine
         | ExceptionClass::DuplicateBalanceLine
         | ExceptionClass::OrphanCharge
         | ExceptionClass::OrphanRefund

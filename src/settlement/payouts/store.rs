@@ -191,9 +191,9 @@ pub async fn contested(tx: &Tx, payable: &[(OrderId, Money)]) -> Result<HashSet<
     Ok(contested)
 }
 
-/// The charge that paid an order; an attempt that went back by itself did not.
+/// The charge that paid an order; an attempt that went back by itself did not, and a bank transfer has none.
 pub async fn charge_of(tx: &Tx, order: OrderId) -> Result<Option<String>> {
-    Ok(payments::that_paid(tx.conn(), order).await?.and_then(|payment| payment.processor_ref))
+    payments::charge_that_paid(tx, order).await
 }
 
 /// The order that a payout carries alone: charge and transfer bear it at the processor.

@@ -150,7 +150,6 @@ fn hand_on_report(path: &Path, plan: &Plan, import: BankStatementId, out: &mpsc:
 
 /// False when nobody takes pieces any more.
 fn hand(out: &mpsc::Sender<Piece>, piece: Piece) -> bool {
-    let is_empty = matches!(&piece, Piece::Lines(_, 0))
-        || matches!(&piece, Piece::Report(rows) if rows.is_empty());
+    let is_empty = matches!(&piece, Piece::Lines(_, 0)) || matches!(&piece, Piece::Report(rows) if rows.is_empty());
     is_empty || out.blocking_send(piece).is_ok()
 }

@@ -16,8 +16,9 @@ use super::{
     super::days,
     entries, facts,
     model::{Decision, LineFacts, PayoutFacts},
-    payouts, rules,
+    names, payouts, rules,
     store::{self, Settled},
+    transfers,
 };
 use crate::{
     base::{Money, MoneyError},
@@ -140,7 +141,7 @@ async fn one_by_one(app: &AppState, rows: Vec<bank_line::Model>) -> Result<()> {
     let lines = rows.iter().map(facts::line_facts).collect::<Result<Vec<_>>>()?;
     let mut payouts = named_by(app, &lines).await?;
     let before = payouts.clone();
-    let (mut decisions, mut undecided) = (Vec::new(), Vec::new());
+    let (mut decisions, mut undecided, mut nameless) = (Vec::new(), Vec::new(), Vec::new());
     let mut places: HashMap<String, Vec<usize>> = HashMap::new();
     let mut of_id: HashMap<String, usize> = HashMap::new();
     for (place, payout) in payouts.iter().enumerate() {
@@ -164,10 +165,28 @@ async fn one_by_one(app: &AppState, rows: Vec<bank_line::Model>) -> Result<()> {
                 }
                 decisions.push(decision);
             }
+            None if few.is_empty() && line.amount_minor != 0 => nameless.push(line.clone()),
             None => undecided.push(line.id),
         }
     }
-    book(app, BankLineState::Imported, lines, before, decisions, undecided).await
+    let named = names::named(app.db.read(), &nameless).await?;
+    let (transfers, others): (Vec<_>, Vec<_>) = nameless.into_iter().partition(|line| named.contains_key(&line.id));
+    undecided.extend(others.iter().map(|line| line.id));
+    book(app, BankLineState::Imported, lines, before, decisions, undecided).await?;
+    let transfers = transfers.into_iter().filter_map(|line| Some((named.get(&line.id).copied()?, line)));
+    let left = transfers::book_all(app, transfers.map(|(named, line)| (line, named)).collect()).await?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    app.db
+        .write("settlement.leave_bank_lines", move |tx| {
+            let left = left.clone();
+            async move {
+                store::advance(&tx, &left, BankLineState::Imported, BankLineState::Undecided).await?;
+                Ok(((), tx))
+            }
+        })
+        .await
 }
 
 /// Returns how many were decided.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use entity::{
     Timestamp, bank_import, bank_line, bank_match, bank_payout,
-    ids::{BankLineId, BankStatementId, PayoutId},
+    ids::{BankLineId, BankStatementId, OrderId, PayoutId},
     states::{BankImportState, BankLineState, MatchRule, MatchSubject},
 };
 use sea_orm::{
@@ -261,6 +261,21 @@ pub async fn explain_by_hand(tx: &Tx, line: BankLineId, payout: &str, minor: i64
     ];
     bank_match::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;
     Ok(())
+}
+
+/// What came for an order and was not used: the lines that it came by, and its sum.
+pub async fn credit_of(conn: &impl ConnectionTrait, order: OrderId) -> Result<(Vec<BankLineId>, i64)> {
+    let rows: Vec<(BankLineId, i64)> = bank_match::Entity::find()
+        .select_only()
+        .columns([bank_match::Column::LineId])
+        .column(bank_match::Column::AmountMinor)
+        .filter(bank_match::Column::OrderId.eq(order))
+        .filter(bank_match::Column::Subject.eq(MatchSubject::Credit))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let sum = rows.iter().try_fold(0_i64, |sum, (_, minor)| sum.checked_add(*minor));
+    Ok((rows.iter().map(|(line, _)| *line).collect(), sum.ok_or(crate::base::MoneyError::Overflow)?))
 }
 
 /// Marks a line in suspense as settled by a person.
