@@ -474,7 +474,10 @@ text_enums! {
     }
     /// Accounts that a resolution may book between.
     ResolutionAccount {
-        SuspenseBank = "suspense_bank", ProcessorInTransit = "processor_in_transit", BankCharges = "bank_charges",
+        SuspenseBank = "suspense_bank",
+        /// Where the money of the processor's line waits that the exception is about.
+        SuspenseProcessor = "suspense_processor",
+        ProcessorInTransit = "processor_in_transit", BankCharges = "bank_charges",
         ProcessorFees = "processor_fees", ExchangeDifferences = "exchange_differences",
         ClearingExchange = "clearing_exchange", WriteOffs = "write_offs",
     }

@@ -55,9 +55,10 @@ pub fn severity_of(class: ExceptionClass) -> Severity {
     }
 }
 
-/// The ledger account that a resolution names.
-pub fn account_of(account: ResolutionAccount) -> Account {
+/// The ledger account that a resolution names; `word` is the kind of the processor's line that the exception is about.
+pub fn account_of(account: ResolutionAccount, word: Option<&str>) -> Account {
     match account {
+        ResolutionAccount::SuspenseProcessor => Account::Suspense(word.unwrap_or("unknown").to_owned()),
         ResolutionAccount::SuspenseBank => Account::Suspense("bank".to_owned()),
         ResolutionAccount::ProcessorInTransit => Account::ProcessorInTransit,
         ResolutionAccount::BankCharges => Account::BankCharges,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use entity::{
     Timestamp, exception_note, exception_resolution,
     ids::{AccountId, BankLineId, ExceptionId, OrgId},
-    membership, reconciliation_exception as exception,
+    membership, processor_transaction, reconciliation_exception as exception,
     states::{ExceptionClass, ExceptionState, ResolutionKind, ResolutionState},
 };
 use sea_orm::{
@@ -311,4 +311,9 @@ pub async fn decide_resolution(
 /// True when somebody belongs to an organisation.
 pub async fn is_member(conn: &impl ConnectionTrait, org: OrgId, account: AccountId) -> Result<bool> {
     Ok(membership::Entity::find_by_id((org, account)).one(conn).await?.is_some())
+}
+
+/// A line of the processor.
+pub async fn find_transaction(conn: &impl ConnectionTrait, id: &str) -> Result<Option<processor_transaction::Model>> {
+    Ok(processor_transaction::Entity::find_by_id(id.to_owned()).one(conn).await?)
 }

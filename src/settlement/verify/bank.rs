@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use entity::{
     bank_line, bank_match, bank_payout, exception_resolution,
-    ids::BankLineId,
-    order,
-    states::{BankLineState, MatchSubject, ResolutionState},
+    ids::{BankLineId, ExceptionId},
+    order, processor_transaction, reconciliation_exception,
+    states::{BankLineState, MatchSubject, ResolutionAccount, ResolutionState},
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
@@ -157,8 +157,19 @@ async fn check_resolutions(conn: &impl ConnectionTrait, expected: &mut Expected)
     for row in done {
         let (Some(debit), Some(credit)) = (row.debit, row.credit) else { continue };
         let money = Money::new(row.amount_minor, currency(&row.currency)?);
-        expected.debit(&exceptions::account_of(debit), money);
-        expected.credit(&exceptions::account_of(credit), money);
+        let word = match [debit, credit].contains(&ResolutionAccount::SuspenseProcessor) {
+            true => word_of(conn, row.exception_id).await?,
+            false => None,
+        };
+        expected.debit(&exceptions::account_of(debit, word.as_deref()), money);
+        expected.credit(&exceptions::account_of(credit, word.as_deref()), money);
     }
     Ok(())
+}
+
+/// The kind of the processor's line that an exception is about.
+async fn word_of(conn: &impl ConnectionTrait, id: ExceptionId) -> Result<Option<String>> {
+    let row = reconciliation_exception::Entity::find_by_id(id).one(conn).await?;
+    let Some(line) = row.and_then(|row| row.transaction_id) else { return Ok(None) };
+    Ok(processor_transaction::Entity::find_by_id(line).one(conn).await?.map(|line| line.kind))
 }

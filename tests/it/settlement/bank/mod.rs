@@ -5,5 +5,6 @@ mod imports;
 mod month;
 mod month_faults;
 mod records;
+mod transfers;
 #[path = "../../../../crates/bank/tests/it/writers.rs"]
 mod writers;
