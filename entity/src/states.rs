@@ -480,5 +480,7 @@ text_enums! {
         ProcessorInTransit = "processor_in_transit", BankCharges = "bank_charges",
         ProcessorFees = "processor_fees", ExchangeDifferences = "exchange_differences",
         ClearingExchange = "clearing_exchange", WriteOffs = "write_offs",
+        ClearingPayment = "clearing_payment", ClearingRefund = "clearing_refund",
+        ClearingTransfer = "clearing_transfer",
     }
 }

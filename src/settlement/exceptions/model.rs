@@ -66,6 +66,9 @@ pub fn account_of(account: ResolutionAccount, word: Option<&str>) -> Account {
         ResolutionAccount::ExchangeDifferences => Account::ExchangeDifferences,
         ResolutionAccount::ClearingExchange => Account::ClearingExchange,
         ResolutionAccount::WriteOffs => Account::WriteOffs,
+        ResolutionAccount::ClearingPayment => Account::ClearingPayment,
+        ResolutionAccount::ClearingRefund => Account::ClearingRefund,
+        ResolutionAccount::ClearingTransfer => Account::ClearingTransfer,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod buying;
 mod faults;
+mod lines;
 mod paying_out;
 
 use serde_json::{Value, json};

@@ -22,7 +22,7 @@ use crate::{
     base::Money,
     db::{Tx, bulk::List},
     error::{Error, Result},
-    people::audit,
+    people::audit::{self, Author},
     settlement::{
         bank::accounts,
         currency,
@@ -244,18 +244,17 @@ async fn finish(
     written: Written,
     checked: &Checked,
 ) -> Result<()> {
-    let (now, actor) = (app.clock.now(), actor.cloned());
+    let author = actor.map_or_else(Author::command_line, Author::from);
+    let now = app.clock.now();
     let detail = json!({"accounts": checked.accounts, "lines": checked.lines});
     app.db
         .write("settlement.finish_bank_import", move |tx| {
-            let (actor, detail) = (actor.clone(), detail.clone());
+            let (author, detail) = (author.clone(), detail.clone());
             let (statements, twice) = (written.statements.clone(), written.twice.clone());
             async move {
                 store::finish(&tx, id, statements, now).await?;
                 exceptions::raise(&tx, twice, now).await?;
-                if let Some(actor) = &actor {
-                    audit::record(&tx, actor, "bank_statement.import", id, detail, now).await?;
-                }
+                audit::record(&tx, author, "bank_statement.import", id, detail, now).await?;
                 Ok(((), tx))
             }
         })

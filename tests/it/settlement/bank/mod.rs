@@ -1,5 +1,6 @@
 //! The bank side: imports, rules, exceptions, the three-way report and closed months.
 
+mod cli;
 mod exceptions;
 mod imports;
 mod month;
