@@ -45,7 +45,7 @@ on_both! {
             .await
             .expect("reads");
         assert_eq!(audited.len(), 2);
-        assert!(audited.iter().all(|event| event.account_id.is_none() && event.request_id == "command line"), "{audited:?}");
+        assert!(audited.iter().all(|event| event.account_id.is_none() && event.request_id.as_deref() == Some("command line")), "{audited:?}");
         let table = write(app, "table.csv", &statement(Written::Csv, 0, &lines));
         let said = torv(app, &["bank", "import", &table, "--account", "main"]).await.well();
         assert!(said.contains("2 lines read, 0 new, 2 known"), "the same lines in a table: {said}");
