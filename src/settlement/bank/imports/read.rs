@@ -12,7 +12,7 @@ use super::{
     model::{self, Span},
 };
 use crate::{
-    db::bulk::{self, List},
+    db::bulk::{self, Rows},
     error::{Error, Result},
 };
 
@@ -38,7 +38,7 @@ pub struct Checked {
 #[derive(Debug)]
 pub enum Piece {
     /// Booked lines, ready to be stored, and how many.
-    Lines(List, u64),
+    Lines(Rows, u64),
     /// Rows of a payout report.
     Report(Vec<payout_report_line::ActiveModel>),
     /// A statement that has ended.

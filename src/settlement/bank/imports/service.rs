@@ -20,7 +20,7 @@ use super::{
 use crate::{
     auth::Actor,
     base::Money,
-    db::{Tx, bulk::List},
+    db::{Tx, bulk::Rows},
     error::{Error, Result},
     people::audit::{self, Author},
     settlement::{
@@ -165,7 +165,7 @@ async fn write(
     Ok(written)
 }
 
-async fn write_lines(app: &AppState, id: BankStatementId, lines: List, count: u64) -> Result<u64> {
+async fn write_lines(app: &AppState, id: BankStatementId, lines: Rows, count: u64) -> Result<u64> {
     let until = app.clock.now() + Duration::seconds(LEASE_SECONDS);
     app.db
         .write("settlement.stage_bank_lines", move |tx| {

@@ -18,7 +18,7 @@ use super::{model::Request, read::Checked};
 use crate::{
     db::{
         Tx,
-        bulk::{self, Kind, Known, List},
+        bulk::{self, Kind, Known, List, Rows},
     },
     error::{Error, Result},
 };
@@ -102,7 +102,7 @@ pub async fn extend(tx: &Tx, id: BankStatementId, new: u64, known: u64, until: O
 }
 
 /// Stores lines that are not there; returns how many were new.
-pub async fn insert_lines(tx: &Tx, rows: List) -> Result<u64> {
+pub async fn insert_lines(tx: &Tx, rows: Rows) -> Result<u64> {
     bulk::store::<bank_line::Entity>(tx, rows, Known::Keep).await
 }
 

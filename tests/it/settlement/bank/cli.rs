@@ -63,7 +63,7 @@ on_both! {
             ("account.sta", good.replace("DK5000400440116243", "DE88990000010000004711"), "Open that account first"),
             ("malformed.sta", good.replace(":61:", ":61:x"), "Nothing was imported. At line"),
             ("picture.pdf", "%PDF-1.7 nothing to read".to_owned(), "camt.053"),
-            ("table.csv", "a;b\n1;2\n".to_owned(), "account"),
+            ("table.csv", String::from_utf8(statement(Written::Csv, 0, &lines)).expect("text"), "account"),
         ];
         for (name, content, words) in cases {
             let file = write(app, name, content.as_bytes());
