@@ -109,7 +109,7 @@ async fn serve(dir: &Path, url: &str, rows: i64) {
     let address = listener.local_addr().expect("an address").to_string();
     config.server.listen.clone_from(&address);
     let app = bootstrap::build(config, Clock::system()).await.expect("the exchange starts").app;
-    let made = organizations::create_operator(&app, MAIL, "Operator", PASSWORD, "City of the bench").await;
+    let made = organizations::create_operator(&app, MAIL, "Operator", &PASSWORD.into(), "City of the bench").await;
     made.expect("an operator");
     make_payouts(&app, rows).await;
     let router = torv::router::router(app.clone());
