@@ -384,7 +384,7 @@ text_enums! {
         TraceId = "trace_id",
         /// A structured reference or the text names the payout.
         StructuredReference = "structured_reference",
-        /// The text names an order, and the sum is exactly its total.
+        /// The line names an order, its invoice, its purchase order, or its refund.
         OrderReference = "order_reference",
         /// The bank says that it charges us.
         BankCharge = "bank_charge",
@@ -409,6 +409,10 @@ text_enums! {
         Exchange = "exchange",
         /// An order paid by transfer: `clearing.payment`.
         Order = "order",
+        /// What a buyer paid too early or too much: `buyer.….credit`.
+        Credit = "credit",
+        /// A refund that goes back by bank: `clearing.refund`.
+        Refund = "refund",
         /// What the bank charges: `bank_charges`.
         Charges = "charges",
         /// Nothing yet: `suspense.bank`.
@@ -454,8 +458,17 @@ text_enums! {
         DuplicateBankLine = "duplicate_bank_line",
         /// A bank line that could be several payouts.
         AmbiguousBankLine = "ambiguous_bank_line",
-        /// A transfer that names an order and does not pay it exactly.
+        /// A transfer that names an order and can't be taken for it: the order is closed, it is in another currency, or
+        /// several are named.
         OrderTransfer = "order_transfer",
+        /// A transfer for an order that is of less than is left to pay; the order waits for the rest.
+        OrderUnderpaid = "order_underpaid",
+        /// A transfer that paid an order, and more; the rest is a credit of the buyer.
+        OrderOverpaid = "order_overpaid",
+        /// A line of the processor's balance of a kind that is not known; its money is in suspense.
+        UnknownBalanceLine = "unknown_balance_line",
+        /// A line of the processor's balance that can't be read, or is not in whole minor units.
+        UnreadableBalanceLine = "unreadable_balance_line",
         /// A bank line that nothing explains.
         UnexplainedBankLine = "unexplained_bank_line",
         /// A statement does not begin with what the one before it ended with.
@@ -483,8 +496,13 @@ text_enums! {
     }
     /// Accounts that a resolution may book between.
     ResolutionAccount {
-        SuspenseBank = "suspense_bank", ProcessorInTransit = "processor_in_transit", BankCharges = "bank_charges",
+        SuspenseBank = "suspense_bank",
+        /// Where the money of the processor's line waits that the exception is about.
+        SuspenseProcessor = "suspense_processor",
+        ProcessorInTransit = "processor_in_transit", BankCharges = "bank_charges",
         ProcessorFees = "processor_fees", ExchangeDifferences = "exchange_differences",
         ClearingExchange = "clearing_exchange", WriteOffs = "write_offs",
+        ClearingPayment = "clearing_payment", ClearingRefund = "clearing_refund",
+        ClearingTransfer = "clearing_transfer",
     }
 }

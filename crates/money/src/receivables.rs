@@ -29,6 +29,20 @@ pub enum Age {
 }
 
 impl Age {
+    /// All, the youngest first.
+    pub const ALL: [Self; 4] = [Self::UpTo30Days, Self::UpTo60Days, Self::UpTo90Days, Self::Older];
+
+    /// What came to be after this time is of this age or younger; nothing for the oldest.
+    pub fn begins_after(self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        let whole_days = match self {
+            Self::UpTo30Days => 30,
+            Self::UpTo60Days => 60,
+            Self::UpTo90Days => 90,
+            Self::Older => return None,
+        };
+        Some(now - Duration::days(whole_days + 1))
+    }
+
     /// The age of something that came to be at `since`, in whole days.
     pub fn of(since: OffsetDateTime, now: OffsetDateTime) -> Self {
         match (now - since).max(Duration::ZERO).whole_days() {
@@ -143,6 +157,15 @@ mod tests {
         let debts = [("x", eur(40)), ("x", eur(25))];
         let all = set_off(&payable, &debts, &HashMap::new()).expect("fits");
         assert_eq!(all, [pair("a", "x", 50), pair("b", "x", 15)]);
+    }
+
+    #[test]
+    fn an_age_begins_where_the_one_before_ends() {
+        let now = OffsetDateTime::UNIX_EPOCH + Duration::days(365);
+        for (age, older) in Age::ALL.iter().zip(&Age::ALL[1..]) {
+            let begin = age.begins_after(now).expect("not the oldest");
+            assert_eq!((Age::of(begin + Duration::microseconds(1), now), Age::of(begin, now)), (*age, *older));
+        }
     }
 
     #[test]

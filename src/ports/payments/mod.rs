@@ -23,7 +23,9 @@ pub use charges::{
     Action, BANK_TRANSFER, BankInstructions, Capture, Charge, ChargeRequest, ChargeState, CheckoutRequest,
     SaveMethodRequest, SavedMethod,
 };
-pub use lines::{ProcessorBalance, Subject, Transaction, TransactionKind, TransactionPage, WebhookEvent};
+pub use lines::{
+    ProcessorBalance, Subject, Transaction, TransactionKind, TransactionPage, UnreadableLine, WebhookEvent,
+};
 pub use providers::{AccountStatus, Link, PayoutRequest, ProcessorPayout, ReversalRequest, TransferRequest};
 
 /// What a processor does in its own way.

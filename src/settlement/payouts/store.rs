@@ -223,8 +223,7 @@ pub async fn contested(tx: &Tx, payable: &[(OrderId, Money)]) -> Result<HashSet<
 /// What comes again after a dispute was won is more than the processor lets out of one charge, though the first came
 /// back; it moves out of the balance.
 pub async fn charge_of(tx: &Tx, order: OrderId) -> Result<Option<String>> {
-    let paid = payments::that_paid(tx.conn(), order).await?;
-    let Some(charge) = paid.and_then(|payment| payment.processor_ref) else { return Ok(None) };
+    let Some(charge) = payments::charge_that_paid(tx, order).await? else { return Ok(None) };
     let earlier = payout_item::Entity::find().filter(payout_item::Column::OrderId.eq(order)).one(tx.conn()).await?;
     Ok(Some(charge).filter(|_| earlier.is_none()))
 }

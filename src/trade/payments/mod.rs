@@ -3,6 +3,7 @@
 //! The answer to the call, a webhook and the janitor all end in [`settle`]; whichever comes first
 //! does the work, the others find it done.
 
+mod by_bank;
 pub(super) mod captured;
 mod heal;
 pub mod http;
@@ -12,6 +13,7 @@ mod service;
 mod settlement;
 pub(super) mod store;
 
+pub use by_bank::{BANK, ForTransfer, charge_that_paid, for_transfer, lock_for_transfer, stop_at_processor};
 pub(super) use heal::{capture, release, stop_waiting};
 pub use heal::{heal, void_abandoned};
 pub use messages::{FOLLOW_PAYOUTS_JOB, handle_inbox};

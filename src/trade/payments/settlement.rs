@@ -76,7 +76,7 @@ async fn order_of(app: &AppState, charge: &Charge) -> Result<OrderFacts> {
     orders::load(app.db.read(), payment.order_id).await
 }
 
-async fn open_accounts(app: &AppState, facts: &OrderFacts) -> Result<()> {
+pub(super) async fn open_accounts(app: &AppState, facts: &OrderFacts) -> Result<()> {
     let currency = facts.total()?.currency;
     let mut wanted = [Account::ClearingPayment, Account::ClearingRefund, Account::Commission]
         .map(|account| (account, currency))

@@ -14,7 +14,7 @@ mod submit;
 
 pub use model::{Clock, Verdict, business_days_after};
 pub use service::{Asked, appeal, decide, escalate_overdue, issue, request, withdraw};
-pub use submit::{hear, settle_line, submit_refunds};
+pub use submit::{due_by_bank, hear, paid_by_bank, settle_line, submit_refunds};
 
 pub(in crate::trade) use booking::{open_accounts, refund_closed_order};
 pub(in crate::trade) use model::end_reason;

@@ -2,6 +2,7 @@
 
 mod buying;
 mod faults;
+mod lines;
 pub mod paying_out;
 
 use serde_json::{Value, json};

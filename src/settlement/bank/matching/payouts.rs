@@ -8,7 +8,7 @@ use entity::{
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, QueryTrait as _,
+    QuerySelect as _,
     sea_query::{Expr, OnConflict},
 };
 
@@ -28,12 +28,11 @@ const REFERENCES_PER_QUERY: usize = 500;
 /// # Errors
 /// Those of the database.
 pub async fn register_payouts(app: &AppState) -> Result<usize> {
-    let mut done = 0;
+    let (mut done, mut after) = (0, String::new());
     loop {
-        let sent = sent(app.db.read()).await?;
-        if sent.is_empty() {
-            break;
-        }
+        let sent = sent(app.db.read(), &after).await?;
+        let Some(last) = sent.last() else { break };
+        after.clone_from(&last.id);
         done += sent.len();
         let ours = ours(app.db.read(), &sent).await?;
         app.db
@@ -51,13 +50,13 @@ pub async fn register_payouts(app: &AppState) -> Result<usize> {
 
 /// The processor's lines of a kind that no payout here is made from. The condition is spelled out so that the
 /// index of payout lines serves it.
-async fn sent(conn: &impl ConnectionTrait) -> Result<Vec<processor_transaction::Model>> {
-    let known = bank_payout::Entity::find().select_only().column(bank_payout::Column::Id).into_query();
+async fn sent(conn: &impl ConnectionTrait, after: &str) -> Result<Vec<processor_transaction::Model>> {
     Ok(processor_transaction::Entity::find()
         .filter(Expr::cust("kind IN ('payout', 'payout_failure')"))
         .filter(processor_transaction::Column::Kind.eq("payout"))
         .filter(processor_transaction::Column::AmountMinor.lt(0))
-        .filter(processor_transaction::Column::Id.not_in_subquery(known))
+        .filter(processor_transaction::Column::Id.gt(after))
+        .filter(Expr::cust("NOT EXISTS (SELECT 1 FROM bank_payout WHERE bank_payout.id = processor_transaction.id)"))
         .order_by_asc(processor_transaction::Column::Id)
         .limit(PAYOUTS_PER_ROUND)
         .all(conn)
@@ -120,15 +119,12 @@ pub async fn name_payout(tx: &Tx, reference: &str, payout: PayoutId) -> Result<(
 
 /// Marks payouts that the bank gave back; returns how many.
 async fn register_returns(app: &AppState) -> Result<usize> {
-    let known = bank_payout::Entity::find()
-        .select_only()
-        .column(bank_payout::Column::ReturnedBy)
-        .filter(bank_payout::Column::ReturnedBy.is_not_null())
-        .into_query();
     let lines = processor_transaction::Entity::find()
         .filter(Expr::cust("kind IN ('payout', 'payout_failure')"))
         .filter(processor_transaction::Column::Kind.eq("payout_failure"))
-        .filter(processor_transaction::Column::Id.not_in_subquery(known))
+        .filter(Expr::cust(
+            "NOT EXISTS (SELECT 1 FROM bank_payout WHERE bank_payout.returned_by = processor_transaction.id)",
+        ))
         .order_by_asc(processor_transaction::Column::Id)
         .limit(PAYOUTS_PER_ROUND)
         .all(app.db.read())

@@ -82,6 +82,10 @@ pub async fn detect_due(app: &AppState) -> Result<usize> {
         .await?;
     let now = app.clock.now();
     let Some(ran_at) = ran_at.filter(|at| now - at.0 >= Duration::minutes(INTERVAL_MINUTES)) else { return Ok(0) };
+    // A long statement asks again with every batch that is booked; its end is soon enough.
+    if matching::is_busy(app).await? {
+        return Ok(0);
+    }
     detect_now(app, default_period(app)).await?;
     // What was asked for meanwhile stays asked for.
     app.db
