@@ -212,6 +212,10 @@ impl Payments for Sandbox {
         reversals::reverse(self, request, self.clock.now()).await
     }
 
+    async fn find_reversal(&self, transfer_ref: &str, our_ref: &str) -> Result<Option<String>, PaymentsError> {
+        reversals::find(self, transfer_ref, our_ref).await
+    }
+
     async fn disputes(&self, since: OffsetDateTime) -> Result<Vec<Dispute>, PaymentsError> {
         disputes::since(self, since).await
     }

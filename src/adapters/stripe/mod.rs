@@ -152,6 +152,10 @@ impl Payments for Stripe {
         self.look_for_refund(charge_ref, our_ref).await
     }
 
+    async fn find_reversal(&self, transfer_ref: &str, our_ref: &str) -> Result<Option<String>, PaymentsError> {
+        self.look_for_reversal(transfer_ref, our_ref).await
+    }
+
     async fn disputes(&self, since: OffsetDateTime) -> Result<Vec<Dispute>, PaymentsError> {
         self.list_disputes(since).await
     }

@@ -165,6 +165,14 @@ pub trait Payments: Send + Sync {
         Err(not_offered())
     }
 
+    /// The reversal of a transfer made under our reference, if there is one.
+    ///
+    /// # Errors
+    /// [`PaymentsError::Unknown`].
+    async fn find_reversal(&self, _transfer_ref: &str, _our_ref: &str) -> Result<Option<String>, PaymentsError> {
+        Err(not_offered())
+    }
+
     /// Disputes opened or changed since, oldest first: how a lost webhook heals.
     ///
     /// # Errors

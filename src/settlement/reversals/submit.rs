@@ -14,6 +14,8 @@ use crate::{
     state::AppState,
 };
 
+/// Hours for which processors surely remember an idempotency key; they promise a day.
+const KEY_HOURS: i64 = 20;
 /// Reversals handed over in one round.
 const REVERSALS_PER_ROUND: u64 = 50;
 
@@ -77,6 +79,14 @@ async fn ask(app: &AppState, row: &reversal::Model) -> Result<Option<Result<Stri
         amount: amount_of(row)?,
     };
     app.db.faults().step(|| "payments.reverse: before call".to_owned())?;
+    if row.created_at.0 < app.clock.now() - Duration::hours(KEY_HOURS) {
+        // The processor may have forgotten the key by now, and would take back again under it.
+        match app.payments.find_reversal(&request.transfer_ref, &request.our_ref).await {
+            Ok(None) => {}
+            Ok(Some(made)) => return Ok(Some(Ok(made))),
+            Err(error) => return Ok(Some(Err(error))),
+        }
+    }
     let answer = app.payments.reverse(&request).await;
     app.db.faults().step(|| "payments.reverse: after call".to_owned())?;
     Ok(Some(answer))

@@ -91,7 +91,7 @@ impl Connected {
         }
     }
 
-    async fn step(&self, by: Duration) {
+    pub async fn step(&self, by: Duration) {
         self.app.advance(by);
         self.twin.advance(by.whole_seconds());
         self.deliver().await;

@@ -4,6 +4,7 @@ use entity::{
 };
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use serde_json::{Value, json};
+use stripe_twin::{Fault, FaultKind};
 use time::Duration;
 use torv::{ledger::Account, people::payout_accounts, ports::payments::PaymentsError};
 
@@ -244,6 +245,26 @@ with_twin! {
         assert_eq!(refunds.iter().map(|one| one["amount"].clone()).collect::<Vec<_>>(), [json!(10_001)]);
         let reversals = it.objects("transfer_reversal");
         assert_eq!(reversals.iter().map(|one| one["amount"].clone()).collect::<Vec<_>>(), [json!(8_001)]);
+        assert_eq!(balance(it, Account::ProviderReceivable(paid.sale.provider.id)).await, 0);
+        agrees(it, &paid.operator).await;
+    }
+
+    async fn a_reversal_without_an_answer_for_a_day_is_looked_for_and_not_made_again(it) {
+        let paid = PaidOut::new(it).await;
+        let path = format!("/api/v1/orders/{}/refunds/issue", paid.order);
+        // Every answer is lost, though the first request took the money.
+        let lost = Fault { times: u32::MAX, ..Fault::first(FaultKind::ResetAfterCommit, "POST", "/v1/transfers/*/reversals") };
+        it.twin.set_faults(vec![lost]);
+        let request = it.app.as_org(&paid.operator, "POST", &path).header("idempotency-key", "f1");
+        request.json(&json!({"amount_minor": 1_000, "reason": "We are sorry."})).send().await.expect(201);
+        it.app.run_jobs().await;
+        let taken = || it.objects("transfer_reversal").iter().map(|one| one["amount"].clone()).collect::<Vec<_>>();
+        assert_eq!(taken(), [json!(800)]);
+        it.twin.set_faults(Vec::new());
+        // A part is left of the transfer, so under a key that Stripe has forgotten it would give more.
+        it.step(Duration::hours(25)).await;
+        it.advance(Duration::minutes(10)).await;
+        assert_eq!(taken(), [json!(800)]);
         assert_eq!(balance(it, Account::ProviderReceivable(paid.sale.provider.id)).await, 0);
         agrees(it, &paid.operator).await;
     }
