@@ -10,11 +10,13 @@ pub mod country;
 pub mod currency;
 pub mod digest;
 pub mod ids;
+pub mod invariant;
 pub mod money;
 pub mod page;
 pub mod text;
 
 pub use clock::Clock;
 pub use currency::Currency;
+pub use invariant::Invariant;
 pub use money::{Money, MoneyError};
 pub use text::LangText;

@@ -37,4 +37,5 @@ mod settlement;
 mod stripe;
 mod subscriptions;
 mod support;
+mod walk;
 mod webhooks;

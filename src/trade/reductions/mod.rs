@@ -7,5 +7,6 @@
 mod model;
 mod store;
 
+pub use model::is_split;
 pub(super) use model::{Parts, Taken, parts_of, positions, returned, split_off, taken};
 pub(super) use store::{active, insert, order_account_sums, undo};

@@ -3,7 +3,6 @@
 mod crash;
 mod debts;
 mod disputes;
-mod random;
 mod reconciled;
 mod refunds;
 mod webhooks;
