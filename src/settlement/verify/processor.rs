@@ -12,7 +12,7 @@ use crate::{
     error::Result,
     ledger::{self, Account},
     ports::payments::Transaction,
-    settlement::outside,
+    settlement::{outside, processor::model::word},
     state::AppState,
 };
 
@@ -71,7 +71,7 @@ async fn check_page(
         let same = row.amount_minor == line.amount.minor
             && row.fee_minor == line.fee_minor
             && row.currency == line.amount.currency.code()
-            && row.kind == line.kind.as_str();
+            && row.kind == word(&line.kind);
         report.hold(Invariant::LinesOnce, same, || format!("{} was imported otherwise than it is told", line.id));
     }
     Ok(stored.len() as u64)

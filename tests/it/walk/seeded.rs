@@ -27,7 +27,7 @@ use crate::{
     after_sale::{Square, disputed, eur, square},
     settlement::statement_of,
     support::{
-        Backend, Delivery, TestApp, TestOrg, on_both,
+        Backend, Delivery, Home, TestApp, TestOrg, on_both,
         sales::{Sold, money},
     },
 };
@@ -111,6 +111,11 @@ async fn assert_names(app: &TestApp, promise: Invariant, others: &[Invariant], f
     assert!(text.contains(promise.name()), "{fault}:\n{text}");
 }
 
+/// An exchange that nobody looks at when the test is over: its ledger stays broken.
+async fn apart(app: &TestApp) -> TestApp {
+    TestApp::start(Home::fresh(app.backend).await.expect("a database"), |_| {}).await
+}
+
 /// A look at the rows past every guard of the database.
 struct Unguarded {
     conn: DatabaseConnection,
@@ -184,6 +189,7 @@ fn id(account: Account) -> LedgerAccountId {
 
 on_both! {
     async fn i1_an_entry_that_does_not_balance_is_named(app) {
+        let app = &apart(app).await;
         let story = story(app).await;
         let rows = Unguarded::open(app).await;
         let sale = rows.entry(&format!("order:{}:sale", story.fresh.order)).await;
@@ -194,6 +200,7 @@ on_both! {
     }
 
     async fn i2_a_folded_balance_that_was_changed_is_named(app) {
+        let app = &apart(app).await;
         story(app).await;
         let rows = Unguarded::open(app).await;
         let of = ledger_balance::Column::AccountId.eq(id(Account::Commission));
@@ -312,10 +319,11 @@ on_both! {
             ledger::post(tx, vec![entry], now).await.expect("books");
         })
         .await;
-        assert_names(app, Replay, &[ProcessorBalance, LinesOnce, Clearing], "told under two names").await;
+        assert_names(app, Replay, &[ProcessorBalance, LinesOnce], "told under two names").await;
     }
 
     async fn i11_a_sealed_entry_that_was_reworded_is_named(app) {
+        let app = &apart(app).await;
         story(app).await;
         let rows = Unguarded::open(app).await;
         let charge = rows.entry("processor:").await;
@@ -326,6 +334,7 @@ on_both! {
     }
 
     async fn i11_a_guard_that_is_gone_is_named(app) {
+        let app = &apart(app).await;
         story(app).await;
         let drop = match app.backend {
             Backend::Sqlite => "DROP TRIGGER posting_no_update",
