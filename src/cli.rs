@@ -87,7 +87,11 @@ enum Command {
     /// Print each setting and where it came from; secrets are masked.
     Config,
     /// Re-check every promise of the books from the rows themselves; exits with 1 on a violation.
-    Verify,
+    Verify {
+        /// Ask the payment processor too whether it holds what the books say.
+        #[arg(long)]
+        processor: bool,
+    },
     /// Write the books for other programs.
     Export {
         #[command(subcommand)]
@@ -190,7 +194,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
             demo::run(loaded.config, demo::Options { listen, manifest, exit, square, processor: payments }).await?;
         }
         Command::Receipt { action } => return receipt::run(action).await,
-        Command::Verify => return verify(load(&cli.place)?).await,
+        Command::Verify { processor } => return verify(load(&cli.place)?, processor).await,
         Command::Export { what: ExportWhat::Ledger { format } } => export(load(&cli.place)?, format).await?,
         Command::Bank { action } => bank::run(load(&cli.place)?, action).await?,
         Command::Operator { action } => create_operator(load(&cli.place)?, action).await?,
@@ -245,11 +249,15 @@ fn quiet_logs(loaded: &Loaded) -> Result<()> {
     telemetry::start_logs(&config::Log { filter, ..loaded.config.log.clone() })
 }
 
-async fn verify(loaded: Loaded) -> Result<ExitCode> {
+async fn verify(loaded: Loaded, processor: bool) -> Result<ExitCode> {
     let built = bootstrap::build(loaded.config, Clock::system()).await?;
     let bar = indicatif::ProgressBar::new_spinner();
-    let report =
-        settlement::verify::verify_all(&built.app, |what, rows| bar.set_message(format!("{rows} {what}"))).await?;
+    let progress = |what: &str, rows: u64| bar.set_message(format!("{rows} {what}"));
+    let report = if processor {
+        settlement::verify::verify_with_processor(&built.app, progress).await?
+    } else {
+        settlement::verify::verify_all(&built.app, progress).await?
+    };
     bar.finish_and_clear();
     for violation in report.all_violations() {
         print(&format!("VIOLATION {violation}\n"))?;

@@ -7,10 +7,12 @@ pub mod clock;
 pub mod country;
 pub mod digest;
 pub mod ids;
+pub mod invariant;
 pub mod pace;
 pub mod page;
 pub mod text;
 
 pub use clock::Clock;
+pub use invariant::Invariant;
 pub use text::LangText;
 pub use torv_money::{Currency, Money, MoneyError, allocate, chargeable, currency, money};

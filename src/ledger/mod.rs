@@ -7,6 +7,7 @@
 
 mod accounts;
 mod entries;
+mod guards;
 pub mod seal;
 mod sealed;
 mod store;

@@ -1,6 +1,6 @@
 //! Re-checking what the ledger promises, from the rows themselves.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use entity::{
     ids::{EntryId, LedgerAccountId},
@@ -11,9 +11,9 @@ use sea_orm::{
     QuerySelect as _,
 };
 
-use super::{seal as sealing, store};
+use super::{guards, seal as sealing, store};
 use crate::{
-    base::{Currency, Money},
+    base::{Currency, Invariant, Money},
     error::Result,
 };
 
@@ -35,15 +35,18 @@ pub struct Report {
     pub turnover: BTreeMap<Currency, i128>,
     /// What is wrong, as sentences with the ids in them.
     pub violations: Vec<String>,
+    /// The promises that are broken.
+    pub broken: BTreeSet<Invariant>,
     /// Violations beyond the ones told.
     pub more: usize,
 }
 
 impl Report {
-    /// Notes a violation.
-    pub fn violation(&mut self, text: String) {
+    /// Notes a violation of a promise.
+    pub fn violation(&mut self, invariant: Invariant, text: impl std::fmt::Display) {
+        self.broken.insert(invariant);
         if self.violations.len() < TOLD_MAX {
-            self.violations.push(text);
+            self.violations.push(format!("{invariant}: {text}"));
         } else {
             self.more += 1;
         }
@@ -74,6 +77,9 @@ pub async fn verify(conn: &impl ConnectionTrait, mut progress: impl FnMut(u64)) 
     check_orphans(conn, &mut report).await?;
     check_seals(conn, &mut report).await?;
     check_folded(conn, &sealed_sums, &mut report).await?;
+    for name in guards::missing(conn).await? {
+        report.violation(Invariant::Chain, format!("the database does not guard the books with {name}"));
+    }
     Ok(report)
 }
 
@@ -93,7 +99,10 @@ async fn check_page(
         check_entry(entry, lines, accounts, report);
         let Some(leaf) = sealed.get(&entry.id) else { continue };
         if sealing::leaf(entry, lines)? != *leaf {
-            report.violation(format!("{} ({}) was changed after it was sealed", entry.id, entry.source));
+            report.violation(
+                Invariant::Chain,
+                format!("{} ({}) was changed after it was sealed", entry.id, entry.source),
+            );
         }
         for line in lines.into_iter().flatten() {
             *sealed_sums.entry(line.account_id).or_default() += i128::from(line.amount_minor);
@@ -113,9 +122,15 @@ fn check_entry(
         report.postings += 1;
         *sums.entry(&line.currency).or_default() += i128::from(line.amount_minor);
         match accounts.get(&line.account_id) {
-            None => report.violation(format!("{} posts to {}, which does not exist", entry.id, line.account_id)),
+            None => report.violation(
+                Invariant::EntriesBalance,
+                format!("{} posts to {}, which does not exist", entry.id, line.account_id),
+            ),
             Some(account) if account.currency != line.currency => {
-                report.violation(format!("{} posts {} to {}", entry.id, line.currency, account.code));
+                report.violation(
+                    Invariant::EntriesBalance,
+                    format!("{} posts {} to {}", entry.id, line.currency, account.code),
+                );
             }
             Some(_) => {}
         }
@@ -126,10 +141,13 @@ fn check_entry(
         }
     }
     if sums.is_empty() {
-        report.violation(format!("{} ({}) has no postings", entry.id, entry.source));
+        report.violation(Invariant::EntriesBalance, format!("{} ({}) has no postings", entry.id, entry.source));
     }
     for (currency, sum) in sums.into_iter().filter(|(_, sum)| *sum != 0) {
-        report.violation(format!("{} ({}) is off by {sum} minor units of {currency}", entry.id, entry.source));
+        report.violation(
+            Invariant::EntriesBalance,
+            format!("{} ({}) is off by {sum} minor units of {currency}", entry.id, entry.source),
+        );
     }
 }
 
@@ -143,11 +161,17 @@ async fn sealed_leaves(conn: &impl ConnectionTrait, ids: &[EntryId]) -> Result<H
 async fn check_orphans(conn: &impl ConnectionTrait, report: &mut Report) -> Result<()> {
     let postings = posting::Entity::find().count(conn).await?;
     if postings != report.postings {
-        report.violation(format!("{postings} postings are stored, but the entries hold {}", report.postings));
+        report.violation(
+            Invariant::EntriesBalance,
+            format!("{postings} postings are stored, but the entries hold {}", report.postings),
+        );
     }
     let members = sealed_entry::Entity::find().count(conn).await?;
     if members > report.entries {
-        report.violation(format!("{members} entries were sealed, but only {} are there", report.entries));
+        report.violation(
+            Invariant::Chain,
+            format!("{members} entries were sealed, but only {} are there", report.entries),
+        );
     }
     Ok(())
 }
@@ -167,10 +191,13 @@ async fn check_seals(conn: &impl ConnectionTrait, report: &mut Report) -> Result
         let root = sealing::root(&leaves);
         let chained = row.previous_head == previous && row.head == sealing::head(row.number, &previous, &root);
         if !whole || root != row.root || !chained {
-            report.violation(format!("seal {} does not hold: entries were removed, added or changed", row.number));
+            report.violation(
+                Invariant::Chain,
+                format!("seal {} does not hold: entries were removed, added or changed", row.number),
+            );
         }
         if members.iter().any(|member| !seen.insert(member.entry_id)) {
-            report.violation(format!("seal {} covers an entry that another seal covers", row.number));
+            report.violation(Invariant::Chain, format!("seal {} covers an entry that another seal covers", row.number));
         }
         previous = row.head;
     }
@@ -186,18 +213,17 @@ async fn check_folded(
     for row in &folded {
         let sum = sums.get(&row.account_id).copied().unwrap_or(0);
         if i128::from(row.sealed_minor) != sum {
-            report.violation(format!(
-                "the folded balance of {} is {}, its postings sum to {sum}",
-                row.account_id, row.sealed_minor
-            ));
+            report.violation(
+                Invariant::TrialBalance,
+                format!("the folded balance of {} is {}, its postings sum to {sum}", row.account_id, row.sealed_minor),
+            );
         }
     }
     if folded.len() < sums.len() {
-        report.violation(format!(
-            "{} accounts have sealed postings, {} have a folded balance",
-            sums.len(),
-            folded.len()
-        ));
+        report.violation(
+            Invariant::TrialBalance,
+            format!("{} accounts have sealed postings, {} have a folded balance", sums.len(), folded.len()),
+        );
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ pub mod gross;
 pub mod methods;
 pub mod orders;
 pub mod payments;
-mod reductions;
+pub mod reductions;
 pub mod refunds;
 pub mod subscriptions;
 pub mod tax;

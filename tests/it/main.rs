@@ -39,4 +39,5 @@ mod settlement;
 mod stripe;
 mod subscriptions;
 mod support;
+mod walk;
 mod webhooks;

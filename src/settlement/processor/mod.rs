@@ -3,7 +3,7 @@
 //! Cash is booked only from these lines, obligations only from our own decisions; clearing accounts
 //! join the two. A line is stored and booked in one transaction, once, whoever imports it.
 
-mod model;
+pub(in crate::settlement) mod model;
 mod service;
 mod store;
 

@@ -8,7 +8,7 @@ use torv_receipt::{Hash, Statement, TrustedKeys, merkle};
 
 use super::{heads, nodes::Nodes, store};
 use crate::{
-    base::digest,
+    base::{Invariant, digest},
     error::{Error, Result},
     settlement::verify::VerifyReport,
 };
@@ -47,17 +47,18 @@ pub async fn check(
     }
     heads.beyond(report, size);
     let told = store::progress(conn).await?.size;
-    report.require(told == size, || format!("the public tree has {size} leaves, not {told}"));
+    report.hold(Invariant::Chain, told == size, || format!("the public tree has {size} leaves, not {told}"));
     Ok(())
 }
 
 fn check_leaf(row: &proof_leaf::Model, position: i64, report: &mut VerifyReport) {
     let name = &row.event;
-    report.require(row.position == position, || format!("leaf {position} of the public tree is missing"));
+    report
+        .hold(Invariant::Chain, row.position == position, || format!("leaf {position} of the public tree is missing"));
     let statement = serde_json::from_str::<Statement>(&row.statement);
     let hash = merkle::leaf_hash(row.statement.as_bytes());
     let same = row.leaf == hash.to_string();
-    report.require(same, || format!("the leaf of {name} is not the hash of its statement"));
+    report.hold(Invariant::Chain, same, || format!("the leaf of {name} is not the hash of its statement"));
     let agrees = statement.is_ok_and(|said| {
         let parts = (said.total_minor, said.providers_minor, said.operator_minor, said.tax_minor);
         said.event == row.event
@@ -66,7 +67,7 @@ fn check_leaf(row: &proof_leaf::Model, position: i64, report: &mut VerifyReport)
             && parts == (row.total_minor, row.providers_minor, row.operator_minor, row.tax_minor)
             && said.adds_up()
     });
-    report.require(agrees, || format!("the statement of {name} says something else than its row"));
+    report.hold(Invariant::Chain, agrees, || format!("the statement of {name} says something else than its row"));
 }
 
 /// Every public key there has been, as outsiders read them; none before the first head.
@@ -108,9 +109,13 @@ impl Heads {
             let (head, signature) = heads::stored(row)?;
             let leaves = u64::try_from(size).map_err(Error::internal)?;
             let same = row.size == size && head.root == nodes.root(leaves);
-            report.require(same, || format!("the tree head {} is not the root over its leaves", row.number));
+            report.hold(Invariant::Chain, same, || {
+                format!("the tree head {} is not the root over its leaves", row.number)
+            });
             let signed = keys.have_signed(&head, &signature);
-            report.require(signed, || format!("the signature of the tree head {} does not hold", row.number));
+            report.hold(Invariant::Chain, signed, || {
+                format!("the signature of the tree head {} does not hold", row.number)
+            });
             report.proof_heads += 1;
             self.waiting.pop_front();
         }
@@ -118,7 +123,9 @@ impl Heads {
 
     fn beyond(&self, report: &mut VerifyReport, size: i64) {
         for head in &self.waiting {
-            report.require(false, || format!("the tree head {} is over more than {size} leaves", head.number));
+            report.hold(Invariant::Chain, false, || {
+                format!("the tree head {} is over more than {size} leaves", head.number)
+            });
         }
     }
 }

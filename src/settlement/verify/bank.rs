@@ -15,7 +15,7 @@ use sea_orm::{
 
 use super::{Expected, PAGE_ROWS, VerifyReport};
 use crate::{
-    base::Money,
+    base::{Invariant, Money},
     error::Result,
     ledger::Account,
     settlement::{bank, currency, exceptions, rows},
@@ -81,9 +81,16 @@ async fn check_line(
 ) -> Result<()> {
     let waits = matches!(row.state, BankLineState::Imported | BankLineState::Undecided);
     let ought = !waits && row.amount_minor != 0;
-    report.require(is_booked == ought, || format!("{} is {}, and its entry says otherwise", row.id, row.state));
+    report.hold(Invariant::PayoutsComplete, is_booked == ought, || {
+        format!("{} is {}, and its entry says otherwise", row.id, row.state)
+    });
     let sum: i64 = parts.iter().map(|part| part.amount_minor).sum();
-    report.equal(&format!("the sum of the parts of {}", row.id), if waits { 0 } else { row.amount_minor }, sum);
+    report.same(
+        Invariant::PayoutsComplete,
+        &format!("the sum of the parts of {}", row.id),
+        if waits { 0 } else { row.amount_minor },
+        sum,
+    );
     if waits {
         return Ok(());
     }
@@ -141,7 +148,7 @@ async fn check_payouts(conn: &impl ConnectionTrait, report: &mut VerifyReport) -
         for row in &page {
             let by_lines = parts.get(&row.id).copied().unwrap_or(0);
             let fits = by_lines <= row.settled_minor && (0..=row.amount_minor).contains(&row.settled_minor);
-            report.require(fits, || {
+            report.hold(Invariant::PayoutsComplete, fits, || {
                 format!("{} is settled for {} of {}, lines for {by_lines}", row.id, row.settled_minor, row.amount_minor)
             });
         }

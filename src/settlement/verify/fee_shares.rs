@@ -13,7 +13,7 @@ use sea_orm::{
 
 use super::{Expected, PAGE_ROWS, VerifyReport};
 use crate::{
-    base::{Currency, Money},
+    base::{Currency, Invariant, Money},
     error::Result,
     ledger::Account,
     settlement::{
@@ -89,18 +89,21 @@ fn check_order(
     let code = currency(&first.currency)?;
     let lines = around.lines.get(&order).map_or(&[][..], Vec::as_slice);
     let charge = around.charges.get(&first.transaction_id);
-    report.require(charge.is_some(), || format!("the fee of {order} is taken for a line that does not exist"));
+    report.hold(Invariant::Shares, charge.is_some(), || {
+        format!("the fee of {order} is taken for a line that does not exist")
+    });
     let in_currency = lines.iter().all(|line| line.currency == first.currency);
     let fee = charge.filter(|_| in_currency).map_or(0, |charge| charge.fee_minor.max(0));
     let borne = fee_shares::allocate(fee, lines)?;
     let booked: BTreeMap<_, _> = parts.iter().map(|part| (part.organization_id, sum_of(part))).collect();
-    report.require(borne == booked, || format!("the fee of {order} is not shared as its lines say"));
+    report.hold(Invariant::Shares, borne == booked, || format!("the fee of {order} is not shared as its lines say"));
     let legs = legs(parts, code);
     let mut found: BTreeMap<LedgerAccountId, i64> = BTreeMap::new();
     for leg in around.entries.get(&fee_shares::source(order)).into_iter().flatten() {
         *found.entry(leg.account).or_default() += leg.minor;
     }
-    report.require(found == legs, || format!("the fee share of {order} is not booked as its parts say"));
+    report
+        .hold(Invariant::Shares, found == legs, || format!("the fee share of {order} is not booked as its parts say"));
     // What was taken from shares is expected with the order they belong to.
     for part in parts {
         expected.credit(&Account::ProcessorFees, Money::new(sum_of(part), code));

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::{Expected, PAGE_ROWS, VerifyReport};
 use crate::{
+    base::Invariant,
     error::Result,
     ledger::NewEntry,
     people::tax_profiles,
@@ -235,7 +236,7 @@ fn check_entry(entry: &NewEntry, booked: Option<&Vec<Leg>>, report: &mut VerifyR
     let mut found: Vec<_> = booked.into_iter().flatten().map(|leg| (leg.account, leg.minor)).collect();
     legs.sort_unstable();
     found.sort_unstable();
-    report.require(found == legs, || format!("{} is not booked as its document says", entry.source));
+    report.hold(Invariant::SubLedger, found == legs, || format!("{} is not booked as its document says", entry.source));
 }
 
 /// Each series has as many documents as numbers given, and the last one has the last number. With the unique index on

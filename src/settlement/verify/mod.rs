@@ -8,6 +8,7 @@
 //! happened in between, so a finding counts when it stays.
 
 mod bank;
+mod clearing;
 mod coupons;
 mod documents;
 mod expected;
@@ -15,12 +16,14 @@ mod fee_shares;
 mod invoices;
 mod orders;
 mod payouts;
+mod processor;
 mod shares;
 mod subscriptions;
 
-use std::fmt::Display;
+use std::{collections::BTreeSet, fmt::Display};
 
 use crate::{
+    base::Invariant,
     error::Result,
     ledger::{self, verify::Report},
     settlement::proof,
@@ -72,6 +75,8 @@ pub struct VerifyReport {
     pub accounts: u64,
     /// What is wrong outside of the ledger's own promises, as sentences with the ids in them.
     pub violations: Vec<String>,
+    /// The promises that are broken outside of the ledger.
+    pub broken: BTreeSet<Invariant>,
     /// Violations beyond the ones told.
     pub more: usize,
 }
@@ -92,20 +97,35 @@ impl VerifyReport {
         self.ledger.more + self.more
     }
 
-    pub(in crate::settlement) fn require(&mut self, good: bool, text: impl FnOnce() -> String) {
+    /// Every promise that is broken, in the ledger or outside of it.
+    pub fn broken(&self) -> BTreeSet<Invariant> {
+        self.ledger.broken.union(&self.broken).copied().collect()
+    }
+
+    /// Notes a violation of `invariant` unless `good`.
+    pub(in crate::settlement) fn hold(&mut self, invariant: Invariant, good: bool, text: impl FnOnce() -> String) {
         if good {
             return;
         }
+        self.broken.insert(invariant);
         if self.violations.len() < TOLD_MAX {
-            self.violations.push(text());
+            self.violations.push(format!("{invariant}: {}", text()));
         } else {
             self.more += 1;
         }
     }
 
+    /// As [`VerifyReport::hold`], of records that have to agree.
+    pub(in crate::settlement) fn require(&mut self, good: bool, text: impl FnOnce() -> String) {
+        self.hold(Invariant::Records, good, text);
+    }
+
+    fn same<T: PartialEq + Copy + Display>(&mut self, invariant: Invariant, what: &str, expected: T, found: T) {
+        self.hold(invariant, expected == found, || format!("{what} is {found}, not {expected}"));
+    }
+
     fn equal<T: PartialEq + Copy + Display>(&mut self, what: &str, expected: T, found: T) {
-        let good = expected == found;
-        self.require(good, || format!("{what} is {found}, not {expected}"));
+        self.same(Invariant::Records, what, expected, found);
     }
 }
 
@@ -131,6 +151,17 @@ pub async fn verify_all(app: &AppState, mut progress: impl FnMut(&str, u64)) -> 
     report.ledger = ledger::verify::verify(conn, |entries| progress("ledger entries", entries)).await?;
     Ok(report)
 }
+
+/// As [`verify_all`], and asks the processor whether it holds what the books say.
+///
+/// # Errors
+/// `Unavailable` when the processor does not answer; those of the database.
+pub async fn verify_with_processor(app: &AppState, progress: impl FnMut(&str, u64)) -> Result<VerifyReport> {
+    let mut report = verify_all(app, progress).await?;
+    processor::check(app, &mut report).await?;
+    Ok(report)
+}
+
 /// The figures, a line each, and the verdict.
 impl Display for VerifyReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -14,10 +14,11 @@ use sea_orm::{
 
 use super::{
     Expected, PAGE_ROWS, VerifyReport,
+    clearing::{self, Moved},
     shares::{self, Later},
 };
 use crate::{
-    base::{Currency, Money},
+    base::{Currency, Invariant, Money},
     error::Result,
     ledger::Account,
     settlement::{
@@ -32,6 +33,7 @@ struct Around {
     grants: HashMap<OrderId, Vec<grant::Model>>,
     payments: HashMap<OrderId, Vec<payment::Model>>,
     later: Later,
+    moved: Moved,
     entries: HashMap<String, Vec<Leg>>,
     posted: HashSet<OrderId>,
     listings: HashSet<ListingId>,
@@ -59,6 +61,7 @@ pub async fn check(
         for row in &page {
             report.orders += 1;
             check_references(row, &around, report);
+            clearing::check(row, &around.later, &around.moved, report)?;
             if row.state == OrderState::Completed {
                 check_completed(row, &around, report, expected)?;
             } else {
@@ -88,6 +91,7 @@ async fn load(conn: &impl ConnectionTrait, page: &[order::Model]) -> Result<Arou
         .all(conn)
         .await?;
     let sources: Vec<String> = of().flat_map(|id| [sale_of(id), hold_end_of(id)]).collect();
+    let later = shares::load(conn, &ids).await?;
     let organizations = lines
         .iter()
         .map(|line| line.provider_id)
@@ -114,7 +118,8 @@ async fn load(conn: &impl ConnectionTrait, page: &[order::Model]) -> Result<Arou
         lines: grouped(lines, |line| line.order_id),
         grants: grouped(grants, |grant| grant.order_id),
         payments: grouped(payments, |payment| payment.order_id),
-        later: shares::load(conn, &ids).await?,
+        moved: clearing::load(conn, &ids, &later).await?,
+        later,
     })
 }
 
@@ -159,8 +164,8 @@ fn check_not_completed(
     report.require(!granted, || format!("{id} is {state}, and yet it has a grant"));
     let paid = kept(row, around).next().is_some();
     report.require(!paid, || format!("{id} is {state}, and yet a payment of it succeeded"));
-    let given_back = around.later.automatic(id).next().is_some();
-    let posted = around.posted.contains(&id) && !given_back;
+    // What the processor's lines moved of it is in clearing until the order is paid, or given back.
+    let posted = around.entries.contains_key(&sale_of(id)) || around.entries.contains_key(&hold_end_of(id));
     report.require(!posted, || format!("{id} is {state}, and yet it is in the books"));
     around.later.expect_automatic(id, currency(&row.currency)?, expected);
     Ok(())
@@ -183,23 +188,24 @@ fn check_completed(
     check_grants(row, lines, around, report);
     let currency = currency(&row.currency)?;
     let total = lines.iter().map(|line| i128::from(line.price_minor) + i128::from(line.tax_minor)).sum();
-    report.equal(&format!("the total of {}", row.id), total, i128::from(row.total_minor));
+    report.same(Invariant::Shares, &format!("the total of {}", row.id), total, i128::from(row.total_minor));
     if row.total_minor == 0 {
         report.free_orders += 1;
         let posted = around.posted.contains(&row.id);
-        report.require(!posted, || format!("{} was free, and yet it is in the books", row.id));
+        report.hold(Invariant::Shares, !posted, || format!("{} was free, and yet it is in the books", row.id));
         return Ok(());
     }
     report.paid_orders += 1;
     let payments: Vec<_> = kept(row, around).collect();
-    report.equal(&format!("the number of payments of {} that succeeded", row.id), 1, payments.len());
+    report.same(Invariant::Shares, &format!("the number of payments of {} that succeeded", row.id), 1, payments.len());
     for payment in payments {
         let same = payment.amount_minor == row.total_minor && payment.currency == row.currency;
         let (paid, code) = (payment.amount_minor, &payment.currency);
-        report.require(same, || format!("{} paid {paid} {code} for {}, not its total", payment.id, row.id));
+        report.hold(Invariant::Shares, same, || {
+            format!("{} paid {paid} {code} for {}, not its total", payment.id, row.id)
+        });
     }
-    check_books(row, lines, currency, around, report, expected);
-    Ok(())
+    check_books(row, lines, currency, around, report, expected)
 }
 
 fn check_grants(row: &order::Model, lines: &[order_line::Model], around: &Around, report: &mut VerifyReport) {
@@ -230,7 +236,7 @@ fn check_books(
     around: &Around,
     report: &mut VerifyReport,
     expected: &mut Expected,
-) {
+) -> Result<()> {
     let deemed = row.tax_mode == TaxMode::DeemedSupplier;
     let (mut commission_minor, mut tax_minor) = (0, 0);
     let mut shares: BTreeMap<OrgId, i64> = BTreeMap::new();
@@ -238,7 +244,13 @@ fn check_books(
         let owed_tax = if deemed { line.tax_minor } else { 0 };
         let parts = i128::from(line.operator_minor) + i128::from(line.provider_minor) + i128::from(owed_tax);
         let whole = i128::from(line.price_minor) + i128::from(line.tax_minor);
-        report.equal(&format!("the parts of line {} of {}", line.line_no, row.id), whole, parts);
+        report.same(Invariant::Shares, &format!("the parts of line {} of {}", line.line_no, row.id), whole, parts);
+        let net = Money::new(line.price_minor, currency);
+        let operator = u32::try_from(line.fee_bps).ok().and_then(|bps| net.share_bps(bps).ok());
+        report.hold(Invariant::Shares, operator.is_some_and(|share| share.minor == line.operator_minor), || {
+            let (part, bps) = (line.operator_minor, line.fee_bps);
+            format!("the operator's part {part} of line {} of {} is not {bps} bps of its price", line.line_no, row.id)
+        });
         commission_minor += line.operator_minor;
         tax_minor += owed_tax;
         *shares.entry(line.provider_id).or_default() += line.provider_minor;
@@ -260,8 +272,10 @@ fn check_books(
     check_entry(row.id, &sale_of(row.id), legs, around, report);
     let ended = around.entries.contains_key(&hold_end_of(row.id));
     let runs = row.hold_ended_at.is_none();
-    report.require(!(runs && ended), || format!("the hold of {} is booked as ended, and yet it runs", row.id));
-    shares::check(row, lines, currency, &around.later, report, expected);
+    report.hold(Invariant::Shares, !(runs && ended), || {
+        format!("the hold of {} is booked as ended, and yet it runs", row.id)
+    });
+    shares::check(row, lines, currency, &around.later, report, expected)
 }
 
 fn check_entry(
@@ -274,11 +288,11 @@ fn check_entry(
     legs.retain(|_, minor| *minor != 0);
     let booked = around.entries.get(source);
     if legs.is_empty() {
-        report.require(booked.is_none(), || format!("{source} is booked, and yet nobody has a share"));
+        report.hold(Invariant::Shares, booked.is_none(), || format!("{source} is booked, and yet nobody has a share"));
         return;
     }
     let Some(booked) = booked else {
-        report.require(false, || format!("{source} is not booked"));
+        report.hold(Invariant::Shares, false, || format!("{source} is not booked"));
         return;
     };
     let mut found: BTreeMap<_, i64> = BTreeMap::new();
@@ -286,5 +300,5 @@ fn check_entry(
         *found.entry(leg.account).or_default() += leg.minor;
     }
     let own = booked.iter().all(|leg| leg.order == Some(order));
-    report.require(found == legs && own, || format!("{source} is not booked as the order says"));
+    report.hold(Invariant::Shares, found == legs && own, || format!("{source} is not booked as the order says"));
 }

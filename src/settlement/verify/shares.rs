@@ -1,14 +1,14 @@
 //! Where each provider's share of an order must stand, from what happened to the order since its sale.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use entity::{
     dispute, dispute_cost, fee_share,
-    ids::{OrderId, OrgId},
-    netting, order, order_line, order_reduction, payout, payout_item, refund, reversal,
+    ids::{LedgerAccountId, OrderId, OrgId},
+    ledger_account, netting, order, order_line, order_reduction, payout, payout_item, refund, reversal,
     states::{
         DisputeBearer, DisputeCostKind, DisputeState, PayoutRecipient, ReductionKind, RefundOrigin, RefundState,
-        ReversalState, WriteOffState,
+        ReversalState, TaxMode, WriteOffState,
     },
     write_off,
 };
@@ -16,11 +16,11 @@ use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, JoinType, Que
 
 use super::{Expected, VerifyReport};
 use crate::{
-    base::{Currency, Money},
+    base::{Currency, Invariant, Money},
     error::Result,
     ledger::{self, Account},
     settlement::fee_shares,
-    trade::disputes,
+    trade::{disputes, reductions},
 };
 
 /// Everything that happened to the orders of one page after their sale.
@@ -41,7 +41,9 @@ pub struct Later {
     fees: HashMap<OrderId, Vec<fee_share::Model>>,
     /// What providers bear of lost disputes beyond their parts.
     costs: HashMap<OrderId, Vec<dispute_cost::Model>>,
-    booked: HashMap<(OrderId, entity::ids::LedgerAccountId), i64>,
+    booked: HashMap<(OrderId, LedgerAccountId), i64>,
+    /// Whose accounts hold something of an order.
+    holders: HashMap<OrderId, BTreeSet<OrgId>>,
 }
 
 /// Reads it.
@@ -90,7 +92,30 @@ pub async fn load(conn: &impl ConnectionTrait, ids: &[OrderId]) -> Result<Later>
     for row in debts {
         *later.paid_off.entry((row.debt_order_id, row.organization_id)).or_default() += row.amount_minor;
     }
+    later.holders = holders(conn, &later.booked).await?;
     Ok(later)
+}
+
+async fn holders(
+    conn: &impl ConnectionTrait,
+    booked: &HashMap<(OrderId, LedgerAccountId), i64>,
+) -> Result<HashMap<OrderId, BTreeSet<OrgId>>> {
+    let owned: Vec<(LedgerAccountId, OrgId)> = ledger_account::Entity::find()
+        .select_only()
+        .columns([ledger_account::Column::Id, ledger_account::Column::OrganizationId])
+        .filter(ledger_account::Column::OrganizationId.is_not_null())
+        .filter(ledger_account::Column::Code.starts_with("provider."))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let owners: HashMap<LedgerAccountId, OrgId> = owned.into_iter().collect();
+    let mut holders: HashMap<OrderId, BTreeSet<OrgId>> = HashMap::new();
+    for ((order, account), _) in booked.iter().filter(|(_, minor)| **minor != 0) {
+        if let Some(owner) = owners.get(account) {
+            holders.entry(*order).or_default().insert(*owner);
+        }
+    }
+    Ok(holders)
 }
 
 async fn carried(conn: &impl ConnectionTrait, ids: &[OrderId]) -> Result<Vec<(OrderId, OrgId, i64)>> {
@@ -143,6 +168,32 @@ impl Later {
         self.active(order).map(|row| row.provider_minor + row.operator_minor + row.tax_minor).sum()
     }
 
+    fn holders(&self, order: OrderId) -> impl Iterator<Item = OrgId> {
+        self.holders.get(&order).into_iter().flatten().copied()
+    }
+
+    /// What is booked about an order on an account.
+    pub fn booked_minor(&self, order: OrderId, account: &Account, currency: Currency) -> i64 {
+        self.booked.get(&(order, account.id(currency))).copied().unwrap_or(0)
+    }
+
+    /// What refunds of an order that are decided and not undone amount to.
+    pub fn refunded_minor(&self, order: OrderId) -> i64 {
+        let all = self.refunds.get(&order).into_iter().flatten();
+        all.filter(|row| is_booked(row)).map(|row| row.amount_minor).sum()
+    }
+
+    /// Of those, what went back by itself.
+    pub fn automatic_minor(&self, order: OrderId) -> i64 {
+        self.automatic(order).filter(|row| is_booked(row)).map(|row| row.amount_minor).sum()
+    }
+
+    /// The ids of an order's refunds.
+    pub fn refund_ids(&self, order: OrderId) -> impl Iterator<Item = entity::ids::RefundId> {
+        self.refunds.get(&order).into_iter().flatten().map(|row| row.id)
+    }
+
+    /// Reductions that were not undone.
     fn active(&self, order: OrderId) -> impl Iterator<Item = &order_reduction::Model> {
         self.reductions.get(&order).into_iter().flatten().filter(|row| row.undone_at.is_none())
     }
@@ -169,9 +220,12 @@ pub fn check(
     later: &Later,
     report: &mut VerifyReport,
     expected: &mut Expected,
-) {
+) -> Result<()> {
     later.expect_automatic(row.id, currency, expected);
     check_reductions(row, lines, later, report);
+    check_whole(row, lines, later, report);
+    check_splits(row, lines, later, report)?;
+    check_strangers(row, lines, currency, later, report);
     expect_operator(row, lines, currency, later, report, expected);
     let mut shares: BTreeMap<OrgId, i64> = BTreeMap::new();
     for line in lines {
@@ -180,6 +234,7 @@ pub fn check(
     for (org, share_minor) in shares {
         check_share(row, (org, share_minor), currency, later, report, expected);
     }
+    Ok(())
 }
 
 /// No line gives back more than its parts, and each refund is the sum of what it takes.
@@ -189,10 +244,12 @@ fn check_reductions(row: &order::Model, lines: &[order_line::Model], later: &Lat
         let provider: i64 = of_line().map(|part| part.provider_minor).sum();
         let operator: i64 = of_line().map(|part| part.operator_minor).sum();
         let good = provider <= line.provider_minor && operator <= line.operator_minor;
-        report.require(good, || format!("line {} of {} gives back more than its parts", line.line_no, row.id));
+        report.hold(Invariant::Shares, good, || {
+            format!("line {} of {} gives back more than its parts", line.line_no, row.id)
+        });
     }
     let reduced = later.reduced_minor(row.id);
-    report.require(reduced <= row.total_minor, || {
+    report.hold(Invariant::Shares, reduced <= row.total_minor, || {
         format!("{} gives back {reduced} minor units, more than was paid", row.id)
     });
     for refund in later.refunds.get(&row.id).into_iter().flatten() {
@@ -202,7 +259,76 @@ fn check_reductions(row: &order::Model, lines: &[order_line::Model], later: &Lat
         let parts = later.active(row.id).filter(|part| part.source_id == refund.id.0);
         let taken: i64 = parts.map(|part| part.provider_minor + part.operator_minor + part.tax_minor).sum();
         let due = if is_booked(refund) { refund.amount_minor } else { 0 };
-        report.equal(&format!("the sum of what {} takes", refund.id), due, taken);
+        report.same(Invariant::Shares, &format!("the sum of what {} takes", refund.id), due, taken);
+    }
+}
+
+/// What is given back whole took exactly each part of each line.
+fn check_whole(row: &order::Model, lines: &[order_line::Model], later: &Later, report: &mut VerifyReport) {
+    if row.total_minor == 0 || later.reduced_minor(row.id) != row.total_minor {
+        return;
+    }
+    let deemed = row.tax_mode == TaxMode::DeemedSupplier;
+    for line in lines {
+        let of_line = || later.active(row.id).filter(|part| part.line_no == line.line_no);
+        let taken: (i64, i64, i64) = (
+            of_line().map(|part| part.provider_minor).sum(),
+            of_line().map(|part| part.operator_minor).sum(),
+            of_line().map(|part| part.tax_minor).sum(),
+        );
+        let parts = (line.provider_minor, line.operator_minor, if deemed { line.tax_minor } else { 0 });
+        report.hold(Invariant::WholeRefunds, taken == parts, || {
+            format!("{} was given back whole, and line {} gave {taken:?} of {parts:?}", row.id, line.line_no)
+        });
+    }
+}
+
+/// Each reduction took of each party what the cumulative split says, given those that were there before it.
+fn check_splits(
+    row: &order::Model,
+    lines: &[order_line::Model],
+    later: &Later,
+    report: &mut VerifyReport,
+) -> Result<()> {
+    let mut sources: BTreeMap<_, Vec<&order_reduction::Model>> = BTreeMap::new();
+    for part in later.reductions.get(&row.id).into_iter().flatten() {
+        sources.entry((part.created_at, part.source_id)).or_default().push(part);
+        let seller = lines.iter().find(|line| line.line_no == part.line_no).map(|line| line.provider_id);
+        report.hold(Invariant::Shares, seller == Some(part.provider_id), || {
+            format!(
+                "{} was asked to give back line {} of {}, which it did not sell",
+                part.provider_id, part.line_no, row.id
+            )
+        });
+    }
+    // Of what was decided at the same instant nobody can tell which came first.
+    let moments: Vec<_> = sources.keys().map(|(at, _)| *at).collect();
+    let parts: Vec<&order_reduction::Model> = sources.values().flatten().copied().collect();
+    for ((at, source), of) in &sources {
+        let apart = moments.iter().filter(|moment| *moment == at).count() == 1
+            && parts.iter().all(|part| part.undone_at != Some(*at));
+        let before =
+            parts.iter().copied().filter(|part| part.created_at < *at && part.undone_at.is_none_or(|end| end > *at));
+        let good = !apart || reductions::is_split(row, lines, before, of.iter().copied())?;
+        report.hold(Invariant::Shares, good, || {
+            format!("the parts of {} that {source} took are not the split of its amount", row.id)
+        });
+    }
+    Ok(())
+}
+
+/// No provider's account holds anything of an order that it has no line of.
+fn check_strangers(
+    row: &order::Model,
+    lines: &[order_line::Model],
+    currency: Currency,
+    later: &Later,
+    report: &mut VerifyReport,
+) {
+    for stranger in later.holders(row.id).filter(|org| lines.iter().all(|line| line.provider_id != *org)) {
+        report.hold(Invariant::Shares, false, || {
+            format!("{stranger} has something of {} in {currency}, and sold nothing of it", row.id)
+        });
     }
 }
 
@@ -235,7 +361,9 @@ fn expect_operator(
     for dispute in later.disputes.get(&row.id).into_iter().flatten() {
         let held = later.active(row.id).any(|part| part.source_id == dispute.id.0);
         let is_warning = dispute.state == DisputeState::Warning;
-        report.require(!(is_warning && held), || format!("{} is a mere warning, and yet it holds a share", dispute.id));
+        report.hold(Invariant::Shares, !(is_warning && held), || {
+            format!("{} is a mere warning, and yet it holds a share", dispute.id)
+        });
         if dispute.state == DisputeState::Lost {
             expected.credit(&Account::DisputeHold, money(dispute.amount_minor));
             expect_loss(dispute, lines, currency, later, report, expected);
@@ -323,11 +451,15 @@ fn check_share(
     let net = share_minor - taken - carried - paid_with + came_back + paid_off + given_up;
     let runs = row.hold_ended_at.is_none();
     let (pending, payable) = if runs { (net + debt, 0) } else { (0, net + debt) };
-    report.require(came_back <= carried, || format!("more of {} came back from {org} than was paid out", row.id));
-    report.require(carried - came_back <= share_minor, || format!("{org} was paid more of {} than its share", row.id));
-    // A lost dispute that the provider bears can cost more than is left of its share, also during the hold.
-    let untouched = carried == 0 && paid_with == 0 && debt <= cost_debts;
-    report.require(!runs || untouched, || format!("{} was paid out during its hold", row.id));
+    report.hold(Invariant::Shares, came_back <= carried, || {
+        format!("more of {} came back from {org} than was paid out", row.id)
+    });
+    report.hold(Invariant::Shares, carried - came_back <= share_minor, || {
+        format!("{org} was paid more of {} than its share", row.id)
+    });
+    // While the hold runs only a fee, or a lost dispute that the provider bears, can cost more than is left of its share.
+    let untouched = carried == 0 && paid_with == 0 && debt <= borne + cost_debts;
+    report.hold(Invariant::Shares, !runs || untouched, || format!("{} was paid out during its hold", row.id));
     let money = |minor| Money::new(minor, currency);
     let ought = [
         (Account::ProviderPending(org), -pending),
@@ -337,9 +469,11 @@ fn check_share(
     ];
     for (account, minor) in ought {
         let found = later.booked.get(&(row.id, account.id(currency))).copied().unwrap_or(0);
-        report.equal(&format!("what {account} holds of {} (minor units)", row.id), minor, found);
+        report.same(Invariant::Shares, &format!("what {account} holds of {} (minor units)", row.id), minor, found);
         let wrong_side = if matches!(account, Account::ProviderReceivable(_)) { minor < 0 } else { minor > 0 };
-        report.require(!wrong_side, || format!("{account} is on the wrong side about {}", row.id));
+        report.hold(Invariant::NothingNegative, !wrong_side, || {
+            format!("{account} is on the wrong side about {}", row.id)
+        });
         expected.debit(&account, money(minor));
     }
     expected.debit(&Account::WriteOffs, money(given_up));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use entity::{
     ids::{LedgerAccountId, OrgId},
-    order_line, order_reduction,
+    order, order_line, order_reduction,
     states::TaxMode,
 };
 use torv_money::{reductions, standing};
@@ -14,7 +14,7 @@ pub use torv_money::{
 };
 
 use crate::{
-    base::{Currency, Money},
+    base::{Currency, Money, MoneyError},
     ledger::{Account, Line},
     trade::orders::OrderFacts,
 };
@@ -24,15 +24,47 @@ pub type Parts = reductions::Parts<OrgId>;
 
 /// The shares of every line, as they were frozen: what all reductions together can take.
 pub fn parts_of(facts: &OrderFacts) -> Vec<Parts> {
-    let deemed = facts.order.tax_mode == TaxMode::DeemedSupplier;
-    let part = |line: &order_line::Model| Parts {
+    facts.lines().map(|line| part_of(&facts.order, line)).collect()
+}
+
+fn part_of(order: &order::Model, line: &order_line::Model) -> Parts {
+    Parts {
         line_no: line.line_no,
         provider: line.provider_id,
         provider_minor: line.provider_minor,
         operator_minor: line.operator_minor,
-        tax_minor: if deemed { line.tax_minor } else { 0 },
-    };
-    facts.lines().map(part).collect()
+        tax_minor: if order.tax_mode == TaxMode::DeemedSupplier { line.tax_minor } else { 0 },
+    }
+}
+
+/// True when `of`, the rows of one reduction, are what [`split_off`] takes for their sum after the rows `before`.
+///
+/// # Errors
+/// [`MoneyError::Overflow`].
+pub fn is_split<'a>(
+    order: &order::Model,
+    lines: &[order_line::Model],
+    before: impl Iterator<Item = &'a order_reduction::Model>,
+    of: impl Iterator<Item = &'a order_reduction::Model>,
+) -> Result<bool, MoneyError> {
+    let mut lines: Vec<&order_line::Model> = lines.iter().collect();
+    lines.sort_by_key(|line| line.line_no);
+    let whole: Vec<Parts> = lines.into_iter().map(|line| part_of(order, line)).collect();
+    let (earlier, found) = (sums_by_line(&whole, before), sums_by_line(&whole, of));
+    Ok(split_off(&whole, &earlier, taken(&found)?).is_ok_and(|ought| ought == found))
+}
+
+fn sums_by_line<'a>(whole: &[Parts], rows: impl Iterator<Item = &'a order_reduction::Model>) -> Vec<Parts> {
+    let nothing = |part: &Parts| Parts { provider_minor: 0, operator_minor: 0, tax_minor: 0, ..*part };
+    let mut sums: Vec<Parts> = whole.iter().map(nothing).collect();
+    for row in rows {
+        for sum in sums.iter_mut().filter(|sum| sum.line_no == row.line_no) {
+            sum.provider_minor += row.provider_minor;
+            sum.operator_minor += row.operator_minor;
+            sum.tax_minor += row.tax_minor;
+        }
+    }
+    sums
 }
 
 /// The debits of a provider's accounts for what was taken from where it stood.

@@ -6,7 +6,6 @@ mod crash;
 mod debts;
 mod disputes;
 mod doors;
-mod random;
 mod reconciled;
 mod refunds;
 mod retries;

@@ -7,9 +7,10 @@ mod fee_shares;
 mod feed;
 mod payouts;
 mod proof;
-mod random;
 mod receipt_cli;
 mod reconciliation;
 mod statements;
 mod verify;
 mod year;
+
+pub use bank::statement_of;

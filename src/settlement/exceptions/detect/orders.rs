@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use entity::{
     Timestamp,
-    ids::{OrderId, PaymentId},
-    order, payment, processor_transaction,
-    states::{ExceptionClass, OrderState, PaymentState},
+    ids::{OrderId, PaymentId, RefundId},
+    order, payment, processor_transaction, refund,
+    states::{ExceptionClass, OrderState, PaymentState, RefundState},
 };
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
@@ -22,6 +22,8 @@ use crate::{
 
 /// Rows looked at in one go.
 const PAGE_ROWS: u64 = 500;
+/// Keys asked for in one statement; both databases limit its parameters.
+const KEYS_MAX: usize = 1_000;
 
 /// Something of the period whose counterpart is outside of it, or still to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -290,7 +292,8 @@ async fn orders_behind(
     Ok(rows.into_iter().filter_map(|(payment, order)| Some((payment, orders.get(&order)?.clone()))).collect())
 }
 
-/// Refunds of the processor that no refund or payment of ours is behind.
+/// Refunds of the processor that no refund of ours is behind: none with its reference that was decided, or one of
+/// another currency or amount, or one whose money left before and did not come back.
 ///
 /// # Errors
 /// Those of the database.
@@ -302,13 +305,9 @@ pub async fn orphan_refunds(conn: &impl ConnectionTrait, period: Period) -> Resu
         .order_by_asc(processor_transaction::Column::CreatedAt)
         .all(conn)
         .await?;
-    let is_ours = |row: &processor_transaction::Model| {
-        row.our_ref
-            .as_deref()
-            .is_some_and(|text| text.parse::<entity::ids::RefundId>().is_ok() || text.parse::<PaymentId>().is_ok())
-    };
+    let ours = Ours::load(conn, &rows).await?;
     rows.into_iter()
-        .filter(|row| !is_ours(row))
+        .filter(|row| !ours.explain(row))
         .map(|row| {
             let refunded = Money::new(row.amount_minor, currency(&row.currency)?);
             let sentence = format!("The processor refunded {refunded}, and nobody here asked for it.");
@@ -316,4 +315,50 @@ pub async fn orphan_refunds(conn: &impl ConnectionTrait, period: Period) -> Resu
             Ok(NewException { transaction_id: Some(row.id), occurred_at: Some(row.created_at.0), ..new })
         })
         .collect()
+}
+
+/// Refunds of ours, and every line that carries their references.
+struct Ours {
+    refunds: HashMap<String, refund::Model>,
+    lines: HashMap<String, Vec<processor_transaction::Model>>,
+}
+
+impl Ours {
+    async fn load(conn: &impl ConnectionTrait, rows: &[processor_transaction::Model]) -> Result<Self> {
+        let references: Vec<&str> = rows.iter().filter_map(|row| row.our_ref.as_deref()).collect();
+        let (mut refunds, mut lines) = (HashMap::new(), HashMap::<String, Vec<_>>::new());
+        for chunk in references.chunks(KEYS_MAX) {
+            let ids: Vec<RefundId> = chunk.iter().filter_map(|text| text.parse().ok()).collect();
+            let found = refund::Entity::find().filter(refund::Column::Id.is_in(ids)).all(conn).await?;
+            refunds.extend(found.into_iter().map(|row| (row.id.to_string(), row)));
+            let told = processor_transaction::Entity::find()
+                .filter(processor_transaction::Column::Kind.is_in(["refund", "refund_failure"]))
+                .filter(processor_transaction::Column::OurRef.is_in(chunk.iter().copied()))
+                .order_by_asc(processor_transaction::Column::CreatedAt)
+                .order_by_asc(processor_transaction::Column::Id)
+                .all(conn)
+                .await?;
+            for line in told {
+                let of = lines.entry(line.our_ref.clone().unwrap_or_default()).or_default();
+                if !of.iter().any(|known: &processor_transaction::Model| known.id == line.id) {
+                    of.push(line);
+                }
+            }
+        }
+        Ok(Self { refunds, lines })
+    }
+
+    fn explain(&self, row: &processor_transaction::Model) -> bool {
+        let reference = row.our_ref.as_deref().unwrap_or_default();
+        let Some(refund) = self.refunds.get(reference) else { return false };
+        let undecided = matches!(refund.state, RefundState::Requested | RefundState::Escalated | RefundState::Declined);
+        if undecided || refund.currency != row.currency || refund.amount_minor.checked_neg() != Some(row.amount_minor) {
+            return false;
+        }
+        // Each time it came back it may leave once more.
+        let told = self.lines.get(reference).map_or(&[][..], Vec::as_slice);
+        let back = told.iter().filter(|line| line.kind == "refund_failure").count();
+        let place = told.iter().filter(|line| line.kind == "refund").position(|line| line.id == row.id);
+        place.is_none_or(|place| place <= back)
+    }
 }
