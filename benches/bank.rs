@@ -68,6 +68,7 @@ fn main() {
     });
 }
 
+#[expect(clippy::disallowed_methods, reason = "a bench watches the server from outside")]
 async fn measure_on(name: &str, database: Database, rows: i64) {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("statement.xml");

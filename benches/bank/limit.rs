@@ -40,6 +40,7 @@ struct Ids {
     account: Uuid,
 }
 
+#[expect(clippy::disallowed_methods, reason = "the limit has no clock of the exchange's")]
 fn ids() -> Ids {
     Ids { line: Uuid::new_v4(), entry: Uuid::now_v7(), import: Uuid::nil(), account: Uuid::nil() }
 }

@@ -143,7 +143,7 @@ async fn log_in(address: &str) -> String {
 
 /// What the processor sent to the bank, as its lines are taken up.
 async fn make_payouts(app: &AppState, rows: i64) {
-    let settled: Vec<i64> = (0..rows).filter(|row| statement::explained(*row) == Explained::ByPayout).collect();
+    let settled: Vec<i64> = (0..rows).filter(|row| statement::explained(*row) == Explained::Payout).collect();
     for chunk in settled.chunks(PAYOUTS_PER_BATCH) {
         let payouts: Vec<_> = chunk.iter().map(|row| payout(*row, rows)).collect();
         let written = app.db.write("bench.payouts", move |tx| {

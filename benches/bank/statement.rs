@@ -19,16 +19,16 @@ const DAYS: i64 = 31;
 /// What explains a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Explained {
-    ByPayout,
-    ByCharge,
-    ByNothing,
+    Payout,
+    Fee,
+    Nothing,
 }
 
 pub fn explained(row: i64) -> Explained {
     match row % 100 {
-        0 => Explained::ByNothing,
-        1..=9 => Explained::ByCharge,
-        _ => Explained::ByPayout,
+        0 => Explained::Nothing,
+        1..=9 => Explained::Fee,
+        _ => Explained::Payout,
     }
 }
 
@@ -48,11 +48,11 @@ pub fn reference(row: i64) -> String {
 
 fn entry(row: i64, rows: i64) -> Entry {
     let day = day(row, rows);
-    let by_payout = explained(row) == Explained::ByPayout;
+    let by_payout = explained(row) == Explained::Payout;
     let (amount_minor, text) = match explained(row) {
-        Explained::ByPayout => (amount_minor(row), "Payout of sales, thank you for your business"),
-        Explained::ByCharge => (-250, "Monthly fee"),
-        Explained::ByNothing => (4_200, "A transfer that nobody explains"),
+        Explained::Payout => (amount_minor(row), "Payout of sales, thank you for your business"),
+        Explained::Fee => (-250, "Monthly fee"),
+        Explained::Nothing => (4_200, "A transfer that nobody explains"),
     };
     Entry {
         booking_date: day,

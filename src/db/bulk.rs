@@ -72,6 +72,9 @@ impl List {
     }
 
     /// A list of one column, called `value`.
+    ///
+    /// # Errors
+    /// Those of [`List::push`].
     pub fn of(backend: DbBackend, kind: Kind, values: impl IntoIterator<Item = Value>) -> Result<Self> {
         let mut list = Self::new(backend, vec![("value", kind)]);
         for value in values {

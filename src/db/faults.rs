@@ -28,7 +28,9 @@ struct Plan {
 }
 
 /// Is told of every step, with its number from 0, before it is passed.
-struct Watch(Box<dyn FnMut(usize, &str) + Send>);
+struct Watch(Box<Watcher>);
+
+type Watcher = dyn FnMut(usize, &str) + Send;
 
 impl std::fmt::Debug for Watch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -133,7 +133,7 @@ fn iban(number: usize) -> String {
     const BANK: &str = "9900000100";
     let account = format!("{BANK}{number:04}");
     // The country DK as digits, and 00 where the check digits will be.
-    let digits = format!("{account}131400");
+    let digits = format!("{account}132000");
     let rest = digits.bytes().fold(0_u32, |rest, digit| (rest * 10 + u32::from(digit - b'0')) % 97);
     format!("DK{:02}{account}", 98 - rest)
 }

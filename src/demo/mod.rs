@@ -100,7 +100,7 @@ async fn tour(built: &Built, world: &World, square: &square::Square, base_url: &
     narrate::square_built(&built_square)?;
     let market = market::open(&client, square, &actors, &built_square).await?;
     narrate::line(market.in_words())?;
-    let walk = walk::walk(&built.app, world, &client, square, &actors, &built_square, &market, &folder).await?;
+    let walk = walk::walk((&built.app, world, &client), (square, &actors), &built_square, &market, &folder).await?;
     if let Some(path) = &options.manifest {
         manifest::write(path, base_url, &actors, &walk)?;
     }

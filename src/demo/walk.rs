@@ -65,12 +65,10 @@ impl Cast<'_> {
     }
 }
 
+/// The job from the shelf to the closed month; its papers go into `folder`.
 pub(super) async fn walk(
-    app: &AppState,
-    world: &World,
-    client: &Client,
-    square: &Square,
-    actors: &Actors,
+    (app, world, client): (&AppState, &World, &Client),
+    (square, actors): (&Square, &Actors),
     built: &BuiltSquare,
     market: &Market,
     folder: &Path,

@@ -187,7 +187,7 @@ impl World {
         };
         let payments = order["payments"].as_array().into_iter().flatten();
         let paid =
-            payments.filter(|payment| payment["state"] == "succeeded").filter_map(|one| one["id"].as_str()).last();
+            payments.filter(|payment| payment["state"] == "succeeded").filter_map(|one| one["id"].as_str()).next_back();
         let lines = sandbox.transactions(OffsetDateTime::UNIX_EPOCH, None, LINES_MAX).await.map_err(Error::internal)?;
         let mut charges = lines.transactions.into_iter().filter(|line| line.kind == TransactionKind::Charge);
         let charge = charges.find(|line| line.our_ref.is_some() && line.our_ref.as_deref() == paid);

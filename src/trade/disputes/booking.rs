@@ -18,7 +18,7 @@ use crate::{
     ledger::{self, Account, Line, NewEntry},
     trade::{
         orders::OrderFacts,
-        reductions::{self, Position, Taken},
+        reductions::{self, Taken},
         usage,
     },
 };
@@ -112,7 +112,7 @@ pub async fn charge(
     let mut positions = reductions::positions(&reductions::parts_of(facts), &sums, currency);
     let (mut lines, mut costs) = (Vec::new(), Vec::new());
     for (org, minor) in amounts {
-        let taken = positions.entry(*org).or_insert_with(Position::default).take(*minor);
+        let taken = positions.entry(*org).or_default().take(*minor);
         lines.extend(reductions::debits(*org, taken, currency));
         let torv_money::standing::Taken { pending_minor, payable_minor, receivable_minor } = taken;
         costs.push(dispute_cost::Model {

@@ -98,9 +98,11 @@ fn what_can_not_be_charged_is_refused_before_anything_is_ordered() {
     assert_eq!(refused(at(&offer(49, json!({})), ONE)), "/offer_id");
     let wish = Wish { coupon: Some(Reduction::Fixed(60)), ..ONE };
     assert_eq!(refused(at(&offer(100, json!({})), wish)), "/coupon");
-    // Small later parts are as bad as a small first one.
+    // A later part too small to be charged grows at the cost of the first one, unless that becomes too small then.
     let parts = json!({"instalments": [{"after_days": 30, "share_bps": 1_000}]});
-    assert_eq!(refused(at(&offer(494, parts), ONE)), "/offer_id");
+    let grown = at(&offer(494, parts.clone()), ONE).expect("valid");
+    assert_eq!((grown.total.minor, grown.schedule[0].amount.minor), (444, 50));
+    assert_eq!(refused(at(&offer(99, parts), ONE)), "/offer_id");
     let many = json!({"volume": [{"from_quantity": 2, "off_bps": 100}]});
     assert_eq!(refused(at(&offer(99_999_999, many), Wish { quantity: 2, ..ONE })), "/quantity");
     assert_eq!(

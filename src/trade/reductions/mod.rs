@@ -10,5 +10,5 @@ mod store;
 
 pub(super) use door::follow_money;
 pub use model::is_split;
-pub(super) use model::{Parts, Position, Taken, debits, parts_of, positions, returned, split_off, taken};
+pub(super) use model::{Parts, Taken, debits, parts_of, positions, returned, split_off, taken};
 pub(super) use store::{active, bear, insert, of_source, order_account_sums, undo};

@@ -7,7 +7,7 @@ use time::macros::{date, datetime};
 use super::records::{Written, bank_line as line, statement};
 use crate::support::{TestApp, on_both, process::Said, sales::money};
 
-async fn torv(app: &TestApp, arguments: &[&str]) -> Said {
+fn torv(app: &TestApp, arguments: &[&str]) -> Said {
     tokio::task::block_in_place(|| app.home.torv(arguments))
 }
 
@@ -30,14 +30,14 @@ on_both! {
         app.sent_payout(&operator, "po_1_reference", money(500, "EUR"), at).await;
         let lines = [line(date!(2026 - 11 - 03), 500, "B1", Some("po_1_reference"), "Payout"), line(date!(2026 - 11 - 03), -250, "B2", None, "Monthly fee")];
         let file = write(app, "statement.sta", &statement(Written::Mt940, 0, &lines));
-        let said = torv(app, &["bank", "import", &file]).await.well();
+        let said = torv(app, &["bank", "import", &file]).well();
         assert!(said.contains("2 lines read, 2 new, 0 known, 0 announced only"), "{said}");
-        assert!(torv(app, &["bank", "book"]).await.well().contains("lines looked at"), "booked");
+        assert!(torv(app, &["bank", "book"]).well().contains("lines looked at"), "booked");
         assert_eq!(matched(app).await, 2);
         app.assert_ledger_is_clean("booked at the command line").await;
-        let said = torv(app, &["bank", "import", &file]).await.well();
+        let said = torv(app, &["bank", "import", &file]).well();
         assert!(said.contains("2 lines read, 0 new, 2 known"), "{said}");
-        torv(app, &["bank", "book"]).await.well();
+        torv(app, &["bank", "book"]).well();
         assert_eq!(matched(app).await, 2);
         let audited = audit_event::Entity::find()
             .filter(audit_event::Column::Action.eq("bank_statement.import"))
@@ -47,7 +47,7 @@ on_both! {
         assert_eq!(audited.len(), 2);
         assert!(audited.iter().all(|event| event.account_id.is_none() && event.request_id.as_deref() == Some("command line")), "{audited:?}");
         let table = write(app, "table.csv", &statement(Written::Csv, 0, &lines));
-        let said = torv(app, &["bank", "import", &table, "--account", "main"]).await.well();
+        let said = torv(app, &["bank", "import", &table, "--account", "main"]).well();
         assert!(said.contains("2 lines read, 0 new, 2 known"), "the same lines in a table: {said}");
     }
 
@@ -67,10 +67,10 @@ on_both! {
         ];
         for (name, content, words) in cases {
             let file = write(app, name, content.as_bytes());
-            let complaint = torv(app, &["bank", "import", &file]).await.complaint(&[]);
+            let complaint = torv(app, &["bank", "import", &file]).complaint(&[]);
             assert!(complaint.contains(words), "{name}: {complaint}");
         }
-        let complaint = torv(app, &["bank", "import", "/nowhere/statement.xml"]).await.complaint(&[]);
+        let complaint = torv(app, &["bank", "import", "/nowhere/statement.xml"]).complaint(&[]);
         assert!(complaint.contains("/nowhere/statement.xml"), "{complaint}");
         assert_eq!(bank_import::Entity::find().count(app.app.db.read()).await.expect("counts"), 0);
     }
