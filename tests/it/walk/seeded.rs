@@ -167,7 +167,7 @@ impl Unguarded {
 }
 
 fn plus<C: sea_orm::ColumnTrait>(column: C, minor: i64) -> Expr {
-    Expr::col(column).add(minor).into()
+    Expr::col(column).add(minor)
 }
 
 /// Books an entry that balances and that nothing is behind.
@@ -183,7 +183,7 @@ async fn craft(app: &TestApp, lines: Vec<Line>) {
     .await;
 }
 
-fn id(account: Account) -> LedgerAccountId {
+fn id(account: &Account) -> LedgerAccountId {
     account.id(eur())
 }
 
@@ -193,7 +193,7 @@ on_both! {
         let story = story(app).await;
         let rows = Unguarded::open(app).await;
         let sale = rows.entry(&format!("order:{}:sale", story.fresh.order)).await;
-        let of = posting::Column::EntryId.eq(sale.id).and(posting::Column::AccountId.eq(id(Account::ClearingPayment)));
+        let of = posting::Column::EntryId.eq(sale.id).and(posting::Column::AccountId.eq(id(&Account::ClearingPayment)));
         rows.update::<posting::Entity>(posting::Column::AmountMinor, plus(posting::Column::AmountMinor, 1), of).await;
         rows.close().await;
         assert_names(app, EntriesBalance, &[TrialBalance, Clearing, Shares], "a posting was changed").await;
@@ -203,7 +203,7 @@ on_both! {
         let app = &apart(app).await;
         story(app).await;
         let rows = Unguarded::open(app).await;
-        let of = ledger_balance::Column::AccountId.eq(id(Account::Commission));
+        let of = ledger_balance::Column::AccountId.eq(id(&Account::Commission));
         let to = plus(ledger_balance::Column::SealedMinor, 1);
         rows.update::<ledger_balance::Entity>(ledger_balance::Column::SealedMinor, to, of).await;
         rows.close().await;
@@ -393,10 +393,12 @@ on_both! {
         let story = story(app).await;
         let rows = Unguarded::open(app).await;
         let sale = rows.entry(&format!("order:{}:sale", story.fresh.order)).await;
-        let of = |account| posting::Column::EntryId.eq(sale.id).and(posting::Column::AccountId.eq(id(account)));
+        let of = |account: &Account| {
+            posting::Column::EntryId.eq(sale.id).and(posting::Column::AccountId.eq(id(account)))
+        };
         let minor = posting::Column::AmountMinor;
-        rows.update::<posting::Entity>(minor, plus(minor, -1), of(Account::Commission)).await;
-        rows.update::<posting::Entity>(minor, plus(minor, 1), of(Account::ProviderPending(story.square.provider.id))).await;
+        rows.update::<posting::Entity>(minor, plus(minor, -1), of(&Account::Commission)).await;
+        rows.update::<posting::Entity>(minor, plus(minor, 1), of(&Account::ProviderPending(story.square.provider.id))).await;
         let line = || order_line::Column::OrderId.eq(story.fresh.order);
         let (operator, provider) = (order_line::Column::OperatorMinor, order_line::Column::ProviderMinor);
         rows.update::<order_line::Entity>(operator, plus(operator, 1), line()).await;
