@@ -10,7 +10,7 @@ use crate::{
         sandbox::{Courier, Sandbox},
     },
     auth::{Passwords, Secrets, Tokens},
-    base::Clock,
+    base::{Clock, pace::Pace},
     config::{Config, Secret},
     db::{self, Db, Schema},
     delivery::{Files, Recorder, downloads::Downloads},
@@ -19,18 +19,21 @@ use crate::{
     ledger::KnownAccounts,
     people::api_keys::LiveKeys,
     ports::payments::Payments,
-    settlement::payouts::{KeptBack, PayoutsAsked},
+    settlement::payouts::KeptBack,
     state::{AppState, Parts},
     terms,
     trade::{Counter, usage::Meters},
 };
+
+/// The sandbox processor as it is seen from outside of the exchange.
+pub type SandboxHandle = Arc<Sandbox>;
 
 /// An application, with the handle to the sandbox where that is the processor.
 pub struct Built {
     /// The application.
     pub app: AppState,
     /// The sandbox processor, where it is the processor.
-    pub sandbox: Option<Arc<Sandbox>>,
+    pub sandbox: Option<SandboxHandle>,
 }
 
 /// Opens everything the configuration names.
@@ -64,7 +67,8 @@ pub async fn build(config: Config, clock: Clock) -> Result<Built> {
         tokens,
         ledger_accounts: KnownAccounts::default(),
         kept_back: KeptBack::default(),
-        payouts_asked: PayoutsAsked::default(),
+        payouts_asked: Pace::default(),
+        accounts_asked: Pace::default(),
         payments,
         bus,
     });

@@ -27,6 +27,8 @@ use crate::{
     telemetry,
 };
 
+pub(crate) use receipt::KEYS_BESIDE;
+
 /// An open city data exchange.
 #[derive(Debug, Parser)]
 #[command(version, about)]

@@ -4,14 +4,14 @@ use std::{ops::Deref, sync::Arc};
 
 use crate::{
     auth::{Passwords, Secrets, Tokens},
-    base::Clock,
+    base::{Clock, pace::Pace},
     config::Config,
     db::Db,
     delivery::{Files, Recorder, downloads::Downloads},
     ledger::KnownAccounts,
     people::api_keys::LiveKeys,
     ports::{bus::Bus, payments::Payments},
-    settlement::payouts::{KeptBack, PayoutsAsked},
+    settlement::payouts::KeptBack,
     trade::{Counter, usage::Meters},
 };
 
@@ -50,7 +50,9 @@ pub struct Parts {
     /// What the processor was last told to keep back.
     pub kept_back: KeptBack,
     /// When the processor was last asked about its payouts.
-    pub payouts_asked: PayoutsAsked,
+    pub payouts_asked: Pace,
+    /// When the processor was last asked about providers' accounts.
+    pub accounts_asked: Pace,
     /// The payment processor.
     pub payments: Arc<dyn Payments>,
     /// Where outbox events go.

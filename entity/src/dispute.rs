@@ -33,6 +33,10 @@ pub struct Model {
     pub closed_at: Option<Timestamp>,
     /// When the processor is asked how it stands, in case a webhook was lost.
     pub next_poll_at: Option<Timestamp>,
+    /// It closes the door while it runs; as configured when it was heard of.
+    pub suspends_access: bool,
+    /// Since when a provider owes the processor's fee for it; absent where none does, or it is booked.
+    pub fee_due_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -18,6 +18,8 @@ pub struct Model {
     pub undone_at: Option<Timestamp>,
     /// When its credit notes were issued.
     pub documents_issued_at: Option<Timestamp>,
+    /// When its credit notes were corrected, because it was undone.
+    pub correction_issued_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     ids::{AccountId, FeeRuleId, ListingId, OfferId, OrgId},
-    states::{FeeBearer, OfferKind},
+    states::{DisputeBearer, FeeBearer, OfferKind},
     timestamp::Timestamp,
 };
 
@@ -29,6 +29,8 @@ pub struct Model {
     /// The highest price it is about.
     pub price_max_minor: Option<i64>,
     pub fee_bearer: FeeBearer,
+    /// Who bears lost disputes; what is configured, without one.
+    pub dispute_bearer: Option<DisputeBearer>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

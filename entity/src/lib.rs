@@ -20,6 +20,7 @@ pub mod coupon;
 pub mod coupon_redemption;
 pub mod delivery;
 pub mod dispute;
+pub mod dispute_cost;
 pub mod document;
 pub mod document_series;
 pub mod documented_order;

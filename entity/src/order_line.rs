@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     ids::{FeeRuleId, ListingId, OfferId, OrderId, OrgId},
-    states::{Coverage, FeeBearer, OfferKind},
+    states::{Coverage, DisputeBearer, FeeBearer, OfferKind},
     timestamp::Timestamp,
 };
 
@@ -40,6 +40,8 @@ pub struct Model {
     /// EN 16931's word for the kind of tax, `S` or `AE`.
     pub tax_category: Option<String>,
     pub fee_bearer: FeeBearer,
+    /// Who bears a lost dispute about it.
+    pub dispute_bearer: DisputeBearer,
     /// False where another order's grant covers it: an instalment, usage.
     pub grants_access: bool,
     /// What the line pays for, of a period.

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     ids::{OrderId, OrgId},
-    states::ReductionKind,
+    states::{DisputeBearer, ReductionKind},
     timestamp::Timestamp,
 };
 
@@ -32,6 +32,8 @@ pub struct Model {
     pub created_at: Timestamp,
     /// When it was undone: the refund failed, the dispute was won.
     pub undone_at: Option<Timestamp>,
+    /// Who bears it, of a lost dispute: where it is the operator, the provider keeps its part, and the other way round.
+    pub bearer: Option<DisputeBearer>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

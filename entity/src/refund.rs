@@ -43,6 +43,8 @@ pub struct Model {
     pub processor_ref: Option<String>,
     pub failure_text: Option<String>,
     pub paid_at: Option<Timestamp>,
+    /// When the buyer took the request back.
+    pub withdrawn_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -155,10 +155,26 @@ text_enums! {
     }
     /// Who bears what the processor charges.
     FeeBearer { Operator = "operator", Provider = "provider", }
+    /// Who bears a lost dispute, and the processor's fee for it.
+    DisputeBearer {
+        /// The provider keeps its share; the operator bears the whole loss and the fee.
+        Operator = "operator",
+        /// The operator keeps its share; the provider bears the whole loss and the fee.
+        Provider = "provider",
+        /// Each loses its share; the operator bears the fee and what no share is left for.
+        Split = "split",
+    }
+    /// What a provider bears of a lost dispute beyond its own part.
+    DisputeCostKind {
+        /// What is lost besides its share.
+        Loss = "loss",
+        /// What the processor charges for the dispute.
+        Fee = "fee",
+    }
     /// Whether a grant opens the door.
     GrantState {
         Active = "active",
-        /// A part of its price is overdue; paying it opens the door again.
+        /// A part of its price is overdue, or a bank decides about its payment: either can open the door again.
         Suspended = "suspended",
         Ended = "ended", Revoked = "revoked",
     }
@@ -191,6 +207,8 @@ text_enums! {
         DisputeWon = "dispute_won",
         /// A dispute was lost.
         DisputeLost = "dispute_lost",
+        /// A share that the processor's fee for a lost dispute is taken from.
+        DisputeFee = "dispute_fee",
         /// A provider's debt is given up.
         WriteOff = "write_off",
         /// A share that the processor's fee is taken from.
@@ -289,6 +307,8 @@ text_enums! {
         Paid = "paid",
         /// The money did not reach the buyer; what was booked is undone.
         Failed = "failed",
+        /// The buyer took the request back before anybody decided.
+        Withdrawn = "withdrawn",
     }
     /// Who began a refund.
     RefundOrigin {
@@ -364,7 +384,7 @@ text_enums! {
         TraceId = "trace_id",
         /// A structured reference or the text names the payout.
         StructuredReference = "structured_reference",
-        /// The text names an order, and the sum is exactly its total.
+        /// The line names an order, its invoice, its purchase order, or its refund.
         OrderReference = "order_reference",
         /// The bank says that it charges us.
         BankCharge = "bank_charge",
@@ -389,6 +409,10 @@ text_enums! {
         Exchange = "exchange",
         /// An order paid by transfer: `clearing.payment`.
         Order = "order",
+        /// What a buyer paid too early or too much: `buyer.….credit`.
+        Credit = "credit",
+        /// A refund that goes back by bank: `clearing.refund`.
+        Refund = "refund",
         /// What the bank charges: `bank_charges`.
         Charges = "charges",
         /// Nothing yet: `suspense.bank`.
@@ -424,6 +448,8 @@ text_enums! {
         LatePayout = "late_payout",
         /// A payout that the bank gave back.
         FailedPayout = "failed_payout",
+        /// A payout that the processor made by itself while no organisation operated the exchange.
+        PayoutWithoutOperator = "payout_without_operator",
         /// A bank line that names a payout, and is of another amount.
         WrongAmount = "wrong_amount",
         /// A bank line in another currency than the payout that it names.
@@ -432,8 +458,17 @@ text_enums! {
         DuplicateBankLine = "duplicate_bank_line",
         /// A bank line that could be several payouts.
         AmbiguousBankLine = "ambiguous_bank_line",
-        /// A transfer that names an order and does not pay it exactly.
+        /// A transfer that names an order and can't be taken for it: the order is closed, it is in another currency, or
+        /// several are named.
         OrderTransfer = "order_transfer",
+        /// A transfer for an order that is of less than is left to pay; the order waits for the rest.
+        OrderUnderpaid = "order_underpaid",
+        /// A transfer that paid an order, and more; the rest is a credit of the buyer.
+        OrderOverpaid = "order_overpaid",
+        /// A line of the processor's balance of a kind that is not known; its money is in suspense.
+        UnknownBalanceLine = "unknown_balance_line",
+        /// A line of the processor's balance that can't be read, or is not in whole minor units.
+        UnreadableBalanceLine = "unreadable_balance_line",
         /// A bank line that nothing explains.
         UnexplainedBankLine = "unexplained_bank_line",
         /// A statement does not begin with what the one before it ended with.
@@ -461,8 +496,13 @@ text_enums! {
     }
     /// Accounts that a resolution may book between.
     ResolutionAccount {
-        SuspenseBank = "suspense_bank", ProcessorInTransit = "processor_in_transit", BankCharges = "bank_charges",
+        SuspenseBank = "suspense_bank",
+        /// Where the money of the processor's line waits that the exception is about.
+        SuspenseProcessor = "suspense_processor",
+        ProcessorInTransit = "processor_in_transit", BankCharges = "bank_charges",
         ProcessorFees = "processor_fees", ExchangeDifferences = "exchange_differences",
         ClearingExchange = "clearing_exchange", WriteOffs = "write_offs",
+        ClearingPayment = "clearing_payment", ClearingRefund = "clearing_refund",
+        ClearingTransfer = "clearing_transfer",
     }
 }

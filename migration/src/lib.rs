@@ -23,6 +23,8 @@ mod m20261121_000016_documents;
 mod m20261121_000017_bank;
 mod m20261121_000018_payout_accounts;
 mod m20261121_000019_automatic_payouts;
+mod m20261121_000020_bank_transfers;
+mod m20261121_000021_after_the_sale;
 
 /// A migration that happens whole or not at all, on every database: a process that is killed in the
 /// middle of one must leave a database that the next start can go on with.
@@ -75,6 +77,8 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261121_000017_bank::Migration)),
             Box::new(Whole(m20261121_000018_payout_accounts::Migration)),
             Box::new(Whole(m20261121_000019_automatic_payouts::Migration)),
+            Box::new(Whole(m20261121_000020_bank_transfers::Migration)),
+            Box::new(Whole(m20261121_000021_after_the_sale::Migration)),
         ]
     }
 }

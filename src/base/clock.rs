@@ -5,7 +5,8 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use time::{Date, Duration, Month, OffsetDateTime};
+use time::{Duration, OffsetDateTime};
+pub use torv_money::months::add_months;
 
 /// Where the time comes from. Cloning shares the source.
 ///
@@ -65,16 +66,4 @@ pub fn unix_micros(at: OffsetDateTime) -> i64 {
 /// The instant `micros` after 1970; years beyond 9999 are cut to the epoch.
 pub fn from_unix_micros(micros: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
-/// The same time of day `months` calendar months later.
-///
-/// A day the last month lacks becomes its last day: a month from 31 January ends on 28 or 29 February.
-pub fn add_months(start: OffsetDateTime, months: u16) -> OffsetDateTime {
-    let date = start.date();
-    let month_index = i32::from(u8::from(date.month())) - 1 + i32::from(months);
-    let year = date.year() + month_index / 12;
-    let month = (0..month_index % 12).fold(Month::January, |month, _| month.next());
-    let day = date.day().min(month.length(year));
-    start.replace_date(Date::from_calendar_date(year, month, day).unwrap_or(Date::MAX))
 }

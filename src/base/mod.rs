@@ -3,20 +3,16 @@
 //! Invariant: nothing here reads the clock, the network, the file system or a database, and
 //! nothing here knows HTTP or SQL. Time and randomness are arguments (see [`clock`]).
 
-pub mod allocate;
-pub mod chargeable;
 pub mod clock;
 pub mod country;
-pub mod currency;
 pub mod digest;
 pub mod ids;
 pub mod invariant;
-pub mod money;
+pub mod pace;
 pub mod page;
 pub mod text;
 
 pub use clock::Clock;
-pub use currency::Currency;
 pub use invariant::Invariant;
-pub use money::{Money, MoneyError};
 pub use text::LangText;
+pub use torv_money::{Currency, Money, MoneyError, allocate, chargeable, currency, money};

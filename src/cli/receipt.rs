@@ -19,6 +19,8 @@ use crate::{
     settlement::proof::{ConsistencyView, TreeHeadView},
 };
 
+/// Where keys are looked for when none are named: beside the receipt.
+pub(crate) const KEYS_BESIDE: &str = "torv-keys.json";
 /// Largest file or answer that is read.
 const BYTES_MAX: usize = 1024 * 1024;
 /// Longest wait for an exchange's answer.
@@ -39,8 +41,9 @@ pub(super) enum ReceiptAction {
 pub(super) struct VerifyArgs {
     /// The file that `GET /api/v1/orders/ID/proof` answered.
     file: PathBuf,
-    /// File of the keys to trust, as `GET /api/v1/transparency/keys` answered: nothing else is asked.
-    #[arg(long, required_unless_present = "url", conflicts_with = "url")]
+    /// File of the keys to trust, as `GET /api/v1/transparency/keys` answered: nothing else is asked. Without it and
+    /// without `--url`, `torv-keys.json` beside the receipt: keep one there that you fetched yourself.
+    #[arg(long, conflicts_with = "url")]
     keys: Option<PathBuf>,
     /// Take the keys of the exchange at this address, and check that its newest tree begins with the receipt's.
     #[arg(long)]
@@ -73,20 +76,27 @@ pub(super) async fn run(action: ReceiptAction) -> Result<ExitCode> {
 /// What is to be told; the inner error is the verdict, the outer one means that there is none.
 async fn check(args: &VerifyArgs) -> Result<std::result::Result<String, String>> {
     let receipt = read_file(&args.file)?;
-    let keys = match (&args.keys, &args.url) {
-        (Some(file), _) => read_file(file)?,
-        (None, Some(url)) => fetch(url, "/transparency/keys").await?,
-        (None, None) => return Err(Error::internal("name the keys to trust: --keys FILE or --url URL")),
+    let beside = args.file.with_file_name(KEYS_BESIDE);
+    let (keys, trusted) = match (&args.keys, &args.url) {
+        (Some(file), _) => (read_file(file)?, file.display().to_string()),
+        (None, Some(url)) => (fetch(url, "/transparency/keys").await?, url.clone()),
+        (None, None) if beside.is_file() => (read_file(&beside)?, beside.display().to_string()),
+        (None, None) => {
+            return Err(Error::internal(format!(
+                "name the keys to trust, --keys FILE or --url URL, or keep them as {KEYS_BESIDE} beside the receipt"
+            )));
+        }
     };
     let keys = TrustedKeys::from_json(&keys).map_err(Error::internal)?;
     let verified = match verify(&receipt, &keys) {
         Ok(verified) => verified,
-        Err(why @ Why::UnknownKey(_)) if args.keys.is_some() => {
+        Err(why @ Why::UnknownKey(_)) if args.url.is_none() => {
             return Ok(Err(format!("{why} by the file of keys; if the exchange has a new key, fetch the file again")));
         }
         Err(why) => return Ok(Err(why.to_string())),
     };
     let mut text = describe(&verified)?;
+    let _ = writeln!(text, "keys       as in {trusted}");
     if let Some(url) = &args.url {
         match still_there(url, &verified, &keys).await? {
             Ok(head) => {

@@ -8,7 +8,7 @@ mod secret;
 
 use std::path::{Path, PathBuf};
 
-use entity::states::TaxMode;
+use entity::states::{DisputeBearer, TaxMode};
 pub use load::{ConfigError, Loaded, load};
 pub use secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -153,6 +153,8 @@ pub struct Trade {
     pub refund_appeal_days: u32,
     /// An open dispute closes the door until it is decided.
     pub dispute_suspends_access: bool,
+    /// Who bears lost disputes where no dated rule says otherwise: `operator`, `provider`, or `split`.
+    pub dispute_bearer: DisputeBearer,
     /// Who supplies what is sold: `agent` (each provider), or `deemed_supplier` (the operator).
     pub tax_mode: TaxMode,
     /// The most that one write-off may give up, in minor units of its currency.
@@ -173,7 +175,8 @@ impl Default for Trade {
             refund_window_days: 30,
             refund_answer_business_days: 3,
             refund_appeal_days: 14,
-            dispute_suspends_access: false,
+            dispute_suspends_access: true,
+            dispute_bearer: DisputeBearer::Split,
             tax_mode: TaxMode::Agent,
             write_off_minor_max: 100_000,
             dunning_days: vec![1, 3, 7],
@@ -260,6 +263,10 @@ pub struct Sandbox {
     pub webhook_shuffle: bool,
     /// Seconds between an event and its webhook.
     pub webhook_delay_seconds: u32,
+    /// Every charge is a multiple of so many minor units.
+    pub charge_step_minor: i64,
+    /// A share moves out of the charge it comes from, so a payout carries one order.
+    pub transfers_per_charge: bool,
 }
 
 impl Default for Sandbox {
@@ -272,6 +279,8 @@ impl Default for Sandbox {
             webhook_copies: 2,
             webhook_shuffle: true,
             webhook_delay_seconds: 0,
+            charge_step_minor: 1,
+            transfers_per_charge: false,
         }
     }
 }

@@ -15,6 +15,10 @@ const SQLITE_BUSY_TIMEOUT_MS: u32 = 10_000;
 const ACQUIRE_TIMEOUT_SECONDS: u64 = 10;
 /// SQLite readers; the one writer comes on top.
 const SQLITE_READERS_MAX: u32 = 8;
+/// Pages that the writer keeps in memory: the indexes that it walks.
+const SQLITE_WRITER_CACHE_KIB: u32 = 32 * 1024;
+/// Pages that each reader keeps in memory; what is not there is still in the system's cache of the file.
+const SQLITE_READER_CACHE_KIB: u32 = 8 * 1024;
 
 /// Held while the schema changes, so that of processes that start together one changes it and the
 /// others wait. Any number will do that no other program on the same database locks.
@@ -38,11 +42,11 @@ pub async fn connect(url: &SecretString, connections_max: u32, schema: Schema) -
     if schema == Schema::Migrate {
         migrate(url, Steps::UpAll).await?;
     }
-    let read = open(url, if sqlite { SQLITE_READERS_MAX } else { connections_max }).await?;
+    let read = open(url, if sqlite { SQLITE_READERS_MAX } else { connections_max }, SQLITE_READER_CACHE_KIB).await?;
     if schema == Schema::Require {
         require_newest(&read).await?;
     }
-    let writer = if sqlite { Some(open(url, 1).await?) } else { None };
+    let writer = if sqlite { Some(open(url, 1, SQLITE_WRITER_CACHE_KIB).await?) } else { None };
     Ok(Db::new(read, writer))
 }
 
@@ -63,7 +67,7 @@ pub enum Steps {
 /// When the database can't be reached, or a migration fails; what it had done is undone then.
 pub async fn migrate(url: &SecretString, steps: Steps) -> Result<()> {
     // The lock belongs to the connection, so there must be only one; it ends with it, whatever happens.
-    let conn = open(url, 1).await?;
+    let conn = open(url, 1, SQLITE_WRITER_CACHE_KIB).await?;
     if conn.get_database_backend() == DbBackend::Postgres {
         conn.execute_unprepared(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).await?;
     }
@@ -80,10 +84,10 @@ pub async fn migrate(url: &SecretString, steps: Steps) -> Result<()> {
 /// # Errors
 /// When the database can't be reached.
 pub async fn connect_lazy_migrator(url: &SecretString) -> Result<DatabaseConnection> {
-    open(url, 1).await
+    open(url, 1, SQLITE_WRITER_CACHE_KIB).await
 }
 
-async fn open(url: &SecretString, connections_max: u32) -> Result<DatabaseConnection> {
+async fn open(url: &SecretString, connections_max: u32, sqlite_cache_kib: u32) -> Result<DatabaseConnection> {
     let sqlite = url.expose_secret().starts_with("sqlite:");
     let url = match url.expose_secret() {
         url if sqlite && !url.contains('?') => format!("{url}?mode=rwc"),
@@ -96,13 +100,13 @@ async fn open(url: &SecretString, connections_max: u32) -> Result<DatabaseConnec
         .acquire_timeout(Duration::from_secs(ACQUIRE_TIMEOUT_SECONDS))
         .sqlx_logging(false)
         .test_before_acquire(false)
-        .map_sqlx_sqlite_opts(|options| {
+        .map_sqlx_sqlite_opts(move |options| {
             options
                 .pragma("journal_mode", "WAL")
                 .pragma("synchronous", "FULL")
                 .pragma("foreign_keys", "ON")
                 .pragma("busy_timeout", SQLITE_BUSY_TIMEOUT_MS.to_string())
-                .pragma("cache_size", "-65536")
+                .pragma("cache_size", format!("-{sqlite_cache_kib}"))
                 .statement_cache_capacity(512)
         })
         .map_sqlx_postgres_opts(|options| options.statement_cache_capacity(512));

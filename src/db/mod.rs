@@ -3,6 +3,7 @@
 //!
 //! Invariant: [`Db::write`] is the only place that begins a transaction.
 
+pub mod bulk;
 mod connect;
 mod error;
 mod faults;

@@ -115,6 +115,25 @@ impl Client {
         Self::read(request).await.and_then(|reply| succeeded(reply, path))
     }
 
+    /// A GET of a file that must succeed.
+    pub(super) async fn get_bytes(&self, path: &str, token: &str) -> Result<Vec<u8>> {
+        let mut request = self.http.get(format!("{}{path}", self.base));
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.map_err(Error::internal)?;
+        let status = response.status().as_u16();
+        let bytes = response.bytes().await.map_err(Error::internal)?;
+        let body = if status == 200 { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or(Value::Null) };
+        succeeded(Reply { status, body }, path).map(|_| bytes.to_vec())
+    }
+
+    /// A POST of a file that must succeed.
+    pub(super) async fn post_bytes(&self, path: &str, token: &str, bytes: Vec<u8>) -> Result<Reply> {
+        let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(token).body(bytes);
+        Self::read(request).await.and_then(|reply| succeeded(reply, path))
+    }
+
     /// Downloads a link in pieces; returns size and SHA-256 of what came.
     pub(super) async fn download(&self, url: &str) -> Result<(u64, String)> {
         let url = if url.starts_with("http") { url.to_owned() } else { format!("{}{url}", self.base) };
@@ -136,7 +155,8 @@ fn short(body: &Value) -> String {
     body.to_string().chars().take(600).collect()
 }
 
-fn succeeded(reply: Reply, path: &str) -> Result<Reply> {
+/// The answer, where it says that it went well.
+pub(super) fn succeeded(reply: Reply, path: &str) -> Result<Reply> {
     if (200..300).contains(&reply.status) {
         return Ok(reply);
     }

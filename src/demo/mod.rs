@@ -2,11 +2,15 @@
 //! own HTTP API. Nothing here has a door of its own: what the demo does, any client can do.
 
 mod actors;
+mod after_sale;
+mod bank;
 mod build;
 mod client;
 mod manifest;
 mod market;
 mod narrate;
+mod papers;
+mod settle;
 mod square;
 mod walk;
 mod world;
@@ -63,10 +67,12 @@ pub async fn run(mut config: Config, options: Options) -> Result<()> {
     config.data_dir = config.data_dir.join(DEMO_DIR);
     clean(&config).await?;
     config.server.public_url = format!("http://{address}");
-    // The job takes weeks in life: the demo moves its clock.
+    // The job takes weeks in life: the demo begins in the past and moves its clock.
     let clock = Clock::shifted();
-    let world = World::start(options.processor, &mut config, clock.clone()).await?;
+    let mut world = World::start(options.processor, &mut config, clock.clone()).await?;
+    config.transparency.head_seconds = 0;
     let built = bootstrap::build(config, clock).await?;
+    world.meet(built.sandbox.clone());
     let (stop, app) = (CancellationToken::new(), built.app.clone());
     let server =
         tokio::spawn(serve::serve(Built { app: app.clone(), sandbox: built.sandbox.clone() }, listener, stop.clone()));
@@ -87,13 +93,14 @@ pub async fn run(mut config: Config, options: Options) -> Result<()> {
 
 async fn tour(built: &Built, world: &World, square: &square::Square, base_url: &str, options: &Options) -> Result<()> {
     let client = client::Client::new(base_url)?;
-    narrate::opening(base_url)?;
+    narrate::opening(base_url, world.today())?;
+    let folder = papers::folder(&built.app.config.data_dir)?;
     let actors = actors::enrol(&built.app, &client, square).await?;
     let built_square = build::build(&client, square, &actors).await?;
     narrate::square_built(&built_square)?;
     let market = market::open(&client, square, &actors, &built_square).await?;
     narrate::line(market.in_words())?;
-    let walk = walk::walk(&built.app, world, &client, square, &actors, &built_square, &market).await?;
+    let walk = walk::walk(&built.app, world, &client, square, &actors, &built_square, &market, &folder).await?;
     if let Some(path) = &options.manifest {
         manifest::write(path, base_url, &actors, &walk)?;
     }

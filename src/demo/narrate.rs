@@ -4,6 +4,7 @@
 use std::{fmt::Display, io::Write as _, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use time::Date;
 
 use super::{actors::Actors, build::BuiltSquare, walk::Walk};
 use crate::{
@@ -70,9 +71,10 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
-pub(super) fn opening(base_url: &str) -> Result<()> {
+pub(super) fn opening(base_url: &str, today: Date) -> Result<()> {
     line("Torv: a city data square, and one purchase from the shelf to the bank")?;
-    line(format!("It listens on {base_url}; everything below happens over its own HTTP API."))
+    line(format!("It listens on {base_url}; everything below happens over its own HTTP API."))?;
+    line(format!("Its clock begins on {today}, so that a whole month can pass until today."))
 }
 
 pub(super) fn square_built(built: &BuiltSquare) -> Result<()> {

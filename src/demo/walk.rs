@@ -1,7 +1,7 @@
 //! The whole job, step by step, over HTTP; each step checks what it shows.
 
 use std::{
-    collections::BTreeSet,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -10,21 +10,21 @@ use serde_json::{Value, json};
 
 use super::{
     actors::{Actor, Actors},
+    after_sale, bank,
     build::{self, BuiltSquare, Made},
     client::{self, Client, Reply},
     market::Market,
-    narrate::{self, fact, line, money, size, step},
+    narrate::{self, fact, money, size, step},
+    papers::{self, Papers},
+    settle,
     square::{Listing, Square},
     world::World,
 };
 use crate::{
     error::{Error, Result},
-    settlement,
     state::AppState,
 };
 
-/// Longer than the guarantee window, so that every share is due.
-const WEEK_DAYS: i64 = 8;
 /// How long the walk waits for background work.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -40,16 +40,29 @@ pub(super) struct Walk {
     pub sha256: String,
     pub payout: String,
     pub reconciliation: String,
+    pub papers: Papers,
     pub seconds: f64,
 }
 
 /// The people of the walk.
-struct Cast<'a> {
-    world: &'a World,
-    client: &'a Client,
-    provider: &'a Actor,
-    buyer: &'a Actor,
-    operator: &'a Actor,
+pub(super) struct Cast<'a> {
+    pub world: &'a World,
+    pub client: &'a Client,
+    pub provider: &'a Actor,
+    pub buyer: &'a Actor,
+    /// Two more companies that buy the same.
+    pub others: [&'a Actor; 2],
+    pub operator: &'a Actor,
+    /// Where files go.
+    pub folder: &'a Path,
+}
+
+impl Cast<'_> {
+    /// What the buyer of the walk's listing sends.
+    pub(super) fn order(&self, walk: &Walk, method: &str, use_case: &str) -> Value {
+        json!({"offer_id": walk.offer, "licence_hash": walk.licence_hash, "payment_method": method,
+               "use_case": use_case})
+    }
 }
 
 pub(super) async fn walk(
@@ -60,17 +73,22 @@ pub(super) async fn walk(
     actors: &Actors,
     built: &BuiltSquare,
     market: &Market,
+    folder: &Path,
 ) -> Result<Walk> {
     let started = Instant::now();
     let listing = &square.listings[built.left_for_the_walk];
     let named = |key: &str| actors.get(key).ok_or_else(|| Error::internal(format!("nobody is called {key}")));
-    let buyer = square.buyers.first().ok_or_else(|| Error::internal("the square has no buyers"))?;
+    let [buyer, one, other, ..] = square.buyers.as_slice() else {
+        return Err(Error::internal("the square has fewer than three buyers"));
+    };
     let cast = Cast {
         world,
         client,
         provider: named(&listing.provider)?,
         buyer: named(&buyer.key)?,
+        others: [named(&one.key)?, named(&other.key)?],
         operator: named("operator")?,
+        folder,
     };
     let mut walk = Walk::default();
     let made = provider_lists(&cast, square, actors, listing, &mut walk).await?;
@@ -79,10 +97,16 @@ pub(super) async fn walk(
     company_buys(&cast, &made, &mut walk).await?;
     company_downloads(&cast, &made, &mut walk).await?;
     money_is_split(&cast, &walk).await?;
-    providers_are_known(&cast, actors).await?;
-    payouts_run(app, &cast, market, &mut walk).await?;
-    operator_reconciles(&cast, &mut walk).await?;
-    ledger_verifies(app).await?;
+    after_sale::part_goes_back(&cast, &walk).await?;
+    after_sale::card_holders_dispute(&cast, &made, &walk).await?;
+    settle::providers_are_known(&cast, actors).await?;
+    settle::payouts_run(app, &cast, market, &mut walk).await?;
+    settle::operator_reconciles(&cast, &mut walk).await?;
+    bank::month_is_closed(&cast, market, &mut walk).await?;
+    world.return_to_present().await?;
+    papers::written(&cast, &mut walk).await?;
+    settle::ledger_verifies(app).await?;
+    links_are_fresh(&cast, &mut walk).await?;
     walk.seconds = started.elapsed().as_secs_f64();
     Ok(walk)
 }
@@ -186,10 +210,7 @@ async fn company_finds_and_reads(cast: &Cast<'_>, listing: &Listing, made: &Made
 
 async fn company_buys(cast: &Cast<'_>, made: &Made, walk: &mut Walk) -> Result<()> {
     step(4, "It buys; a declined card costs nothing, a repeated request buys nothing twice")?;
-    let order = |method: &str| {
-        json!({"offer_id": walk.offer, "licence_hash": walk.licence_hash, "payment_method": method,
-               "use_case": "Warn drivers before an underpass floods."})
-    };
+    let order = |method: &str| cast.order(walk, method, "Warn drivers before an underpass floods.");
     let (token, cards) = (&cast.buyer.api_key, cast.world.cards());
     let key = format!("walk-{}", made.revision);
     let declined = cast
@@ -240,136 +261,26 @@ async fn money_is_split(cast: &Cast<'_>, walk: &Walk) -> Result<()> {
     fact("operator's share", format!("{} ({}.{:02} %)", money(operator, &currency), bps / 100, bps % 100))
 }
 
-/// Providers prove to the processor who they are; the sandbox asks for nothing.
-async fn providers_are_known(cast: &Cast<'_>, actors: &Actors) -> Result<()> {
-    if !cast.world.is_stripe() {
-        return Ok(());
-    }
-    let body = json!({"return_url": "https://square.example/back"});
-    let account = "/api/v1/settlement/payout-account";
-    for provider in actors.values().filter(|actor| actor.role == "provider") {
-        cast.client.post(&format!("{account}/onboarding"), &provider.api_key, &body).await?;
-        let shown = cast.client.get(account, &provider.api_key).await?;
-        cast.world.finish_onboarding(&shown.text("/account_ref")?).await?;
-        wait_for("the provider to be known", || async {
-            let shown = cast.client.get(account, &provider.api_key).await?;
-            Ok((shown.text("/state")? == "active").then_some(()))
-        })
-        .await?;
-    }
+/// Links hold for minutes, and weeks have passed.
+async fn links_are_fresh(cast: &Cast<'_>, walk: &mut Walk) -> Result<()> {
+    let files = cast.client.get(&format!("/api/v1/grants/{}/files", walk.grant), &cast.buyer.api_key).await?.items();
+    let file = files.iter().find(|file| text(file, "/sha256") == walk.sha256);
+    let file = file.ok_or_else(|| Error::internal("the grant does not cover the file any more"))?;
+    walk.download_url = text(file, "/url");
     Ok(())
 }
 
-async fn payouts_run(app: &AppState, cast: &Cast<'_>, market: &Market, walk: &mut Walk) -> Result<()> {
-    step(7, "A week later payouts run, one per currency")?;
-    let owed = settlement::payouts::owed_to_others(app).await?;
-    wait_for("the processor to keep the shares back", || async {
-        Ok(cast.world.keeps_back(&owed).await?.then_some(()))
-    })
-    .await?;
-    cast.world.pass_days(WEEK_DAYS).await?;
-    let payable = wait_for("the shares to become payable", || async {
-        let reply = cast.client.get("/api/v1/settlement/balance", &cast.provider.api_key).await?;
-        let rows = reply.body["balances"].as_array().cloned().unwrap_or_default();
-        let ready = !rows.is_empty() && rows.iter().all(|row| row["pending_minor"] == 0);
-        Ok(ready.then_some(rows))
-    })
-    .await?;
-    for row in payable {
-        let sum = money(row["payable_minor"].as_i64().unwrap_or(0), &text(&row, "/currency"));
-        fact("payable", format!("{sum} to {}", cast.provider.name))?;
-    }
-    let mut currencies: Vec<_> = market.paid.keys().map(String::as_str).collect();
-    currencies.push("EUR");
-    currencies.sort_unstable();
-    currencies.dedup();
-    for currency in currencies {
-        payout_run(cast, currency, walk).await?;
-    }
-    expect(!walk.payout.is_empty(), "the runs pay the provider")
-}
-
-async fn payout_run(cast: &Cast<'_>, currency: &str, walk: &mut Walk) -> Result<()> {
-    // Stripe sends the operator's balance to its bank by itself.
-    let recipients = if cast.world.is_stripe() { "providers" } else { "both" };
-    let run = json!({"currency": currency, "minimum_minor": 1, "recipients": recipients});
-    let key = format!("walk-{}-{currency}", walk.order);
-    let made = cast.client.post_once("/api/v1/payout-runs", &cast.operator.api_key, &key, &run).await?;
-    // With Stripe each share moves out of its own charge: a provider gets several payouts.
-    let (mut providers, mut provider_minor, mut operator_minor) = (BTreeSet::new(), 0, 0);
-    for payout in made.body["payouts"].as_array().into_iter().flatten() {
-        let id = text(payout, "/id");
-        let paid = wait_for("the payout to arrive", || async {
-            let reply = cast.client.get(&format!("/api/v1/payouts/{id}"), &cast.operator.api_key).await?;
-            Ok((reply.text("/state")? == "paid").then_some(reply))
-        })
-        .await?;
-        let minor = paid.number("/amount_minor")?;
-        if paid.text("/recipient")? == "operator" {
-            operator_minor += minor;
-        } else {
-            providers.insert(text(payout, "/organization_id"));
-            provider_minor += minor;
-        }
-        if currency == "EUR" && text(payout, "/organization_id") == cast.provider.organization {
-            walk.payout = id;
-        }
-    }
-    let who = if providers.len() == 1 { "1 provider".to_owned() } else { format!("{} providers", providers.len()) };
-    let operator = if cast.world.is_stripe() {
-        "the rest leaves for the operator's bank by itself".to_owned()
-    } else {
-        format!("{} to the operator", money(operator_minor, currency))
-    };
-    fact("paid", format!("{} to {who}, {operator}", money(provider_minor, currency)))
-}
-
-async fn operator_reconciles(cast: &Cast<'_>, walk: &mut Walk) -> Result<()> {
-    step(8, "The operator reconciles orders, processor and payouts")?;
-    let made = cast.client.post("/api/v1/reconciliations", &cast.operator.api_key, &json!({})).await?;
-    walk.reconciliation = made.text("/id")?;
-    let columns = ["orders", "charged", "paid out", "books", "processor", "unexplained"];
-    let cells = |cells: [String; 6]| cells.iter().map(|cell| format!("{cell:>18}")).collect::<String>();
-    line(format!("  {}", cells(columns.map(ToOwned::to_owned))))?;
-    for total in made.body["report"]["totals"].as_array().into_iter().flatten() {
-        let code = text(total, "/currency");
-        let sum = |name: &str| money(total[name].as_i64().unwrap_or(i64::MAX), &code);
-        let names = ["orders_minor", "charges_minor", "transfers_minor", "ledger_balance_minor"];
-        let [orders, charged, out, books] = names.map(sum);
-        line(format!(
-            "  {}",
-            cells([orders, charged, out, books, sum("processor_balance_minor"), sum("unexplained_minor")])
-        ))?;
-        expect(total["unexplained_minor"].as_i64() == Some(0), "everything is explained")?;
-    }
-    let differences = made.number("/difference_count")?;
-    fact("differences", differences)?;
-    expect(differences == 0, "there are no differences")
-}
-
-async fn ledger_verifies(app: &AppState) -> Result<()> {
-    step(9, "The books are verified from the rows themselves")?;
-    let report = settlement::verify::verify_all(app, |_, _| {}).await?;
-    for violation in report.all_violations() {
-        line(format!("   {violation}"))?;
-    }
-    let (ledger, untold) = (&report.ledger, report.untold());
-    fact("read", format!("{} entries, {} postings, {} seals", ledger.entries, ledger.postings, ledger.seals))?;
-    fact("compared", format!("{} orders, {} grants, {} accounts", report.orders, report.grants, report.accounts))?;
-    fact("violations", report.all_violations().count() + untold)?;
-    expect(report.is_clean(), "nothing is violated")
-}
-
-fn text(value: &Value, pointer: &str) -> String {
+pub(super) fn text(value: &Value, pointer: &str) -> String {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// A step that does not come out as it must ends the demo.
-fn expect(good: bool, what: &str) -> Result<()> {
+pub(super) fn expect(good: bool, what: &str) -> Result<()> {
     if good { Ok(()) } else { Err(Error::internal(format!("the walk stopped: it must be that {what}"))) }
 }
 
-async fn wait_for<T, F, Fut>(what: &str, look: F) -> Result<T>
+/// Looks again and again until something is found.
+pub(super) async fn wait_for<T, F, Fut>(what: &str, look: F) -> Result<T>
 where
     F: Fn() -> Fut,
     Fut: Future<Output = Result<Option<T>>>,

@@ -5,6 +5,8 @@
 //! (`sealed_entry`), so an entry that commits late is simply in a later seal. In the same
 //! transaction the postings of these entries are added to `ledger_balance`.
 //!
+//! How leaves become a root and roots a chain is in [`torv_money::chain`].
+//!
 //! Source: leaf and node prefixes as in RFC 6962, section 2.1.
 
 use std::collections::HashMap;
@@ -21,6 +23,8 @@ use sea_orm::{
 };
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
+use torv_money::chain;
+pub(super) use torv_money::chain::FIRST_HEAD;
 use uuid::Uuid;
 
 use crate::{
@@ -34,8 +38,6 @@ use crate::{
 const ENTRIES_PER_SEAL_MAX: u64 = 2_000;
 /// How long before the newest sealed entry a late one may still appear: no transaction lives as long.
 const LATE_MINUTES: i64 = 10;
-/// The head before the first seal.
-pub(super) const FIRST_HEAD: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 /// Rows of one insert; both databases limit the parameters of a statement.
 const ROWS_PER_INSERT: usize = 500;
 
@@ -225,24 +227,14 @@ pub(super) fn leaf(entry: &ledger_entry::Model, postings: Option<&Vec<posting::M
     Ok(digest::sha256_hex(&[b"\0".as_slice(), digest::canonical_json(&leaf)?.as_bytes()].concat()))
 }
 
-/// The Merkle root over leaves; a lone node moves up unchanged.
+/// The Merkle root over leaves.
 pub(super) fn root(leaves: &[String]) -> String {
-    let mut level = leaves.to_vec();
-    while level.len() > 1 {
-        level = level
-            .chunks(2)
-            .map(|pair| match pair {
-                [left, right] => digest::sha256_hex(format!("\u{1}{left}{right}").as_bytes()),
-                rest => rest.concat(),
-            })
-            .collect();
-    }
-    level.pop().unwrap_or_else(|| FIRST_HEAD.to_owned())
+    chain::root(leaves, digest::sha256_hex)
 }
 
 /// The head of a seal: its number and root, chained to the head before.
 pub(super) fn head(number: i64, previous: &str, root: &str) -> String {
-    digest::sha256_hex(format!("{number}:{previous}:{root}").as_bytes())
+    chain::head(number, previous, root, digest::sha256_hex)
 }
 
 #[cfg(test)]

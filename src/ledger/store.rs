@@ -19,10 +19,16 @@ use time::OffsetDateTime;
 use super::{Account, NewEntry, seal};
 use crate::{
     base::{Currency, Money},
-    db::Tx,
+    db::{
+        Tx,
+        bulk::{self, Known},
+    },
     error::{Error, Result},
     state::AppState,
 };
+
+/// Entries from which on they are booked in bulk: importers' batches, not sales.
+const ENTRIES_IN_BULK: usize = 64;
 
 /// Opens the accounts that the lines will need, in a transaction of its own; known ones cost nothing.
 ///
@@ -96,6 +102,11 @@ pub async fn post(tx: &Tx, entries: Vec<NewEntry>, now: OffsetDateTime) -> Resul
         return Ok(());
     }
     // Postings first: the database checks an entry's balance when its head arrives.
+    if heads.len() >= ENTRIES_IN_BULK {
+        bulk::insert(tx, postings, Known::Refuse).await?;
+        bulk::insert(tx, heads, Known::Refuse).await?;
+        return Ok(());
+    }
     posting::Entity::insert_many(postings).exec_without_returning(tx.conn()).await?;
     ledger_entry::Entity::insert_many(heads).exec_without_returning(tx.conn()).await?;
     Ok(())

@@ -41,6 +41,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(payouts::routes())
         .merge(receivables::routes())
+        .merge(reversals::http::routes())
         .merge(statements::routes())
         .merge(reconciliation::routes())
         .merge(exports::routes())

@@ -7,11 +7,29 @@ use std::{
 
 use entity::{
     ids::{EntryId, LedgerAccountId, OrderId},
-    ledger_entry, posting,
+    ledger_entry, order, payment, posting,
+    states::PaymentState,
 };
-use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait, QueryFilter as _, QuerySelect as _, TryGetable, Value};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait, QueryFilter as _, QuerySelect as _, QueryTrait as _, TryGetable,
+    Value,
+    sea_query::{Expr, ExprTrait as _},
+};
 
-use crate::error::Result;
+use crate::{error::Result, trade::payments::BANK};
+
+/// The condition that an order was not paid past the processor, by a transfer to the operator's own bank account: only
+/// then does the processor have a charge for it.
+pub fn is_paid_at_processor() -> Expr {
+    let by_bank = payment::Entity::find()
+        .select_only()
+        .column(payment::Column::OrderId)
+        .filter(payment::Column::Processor.eq(BANK))
+        .filter(payment::Column::State.eq(PaymentState::Succeeded))
+        .filter(Expr::col((payment::Entity, payment::Column::OrderId)).equals((order::Entity, order::Column::Id)))
+        .into_query();
+    Expr::exists(by_bank).not()
+}
 
 /// Keys asked for in one statement; both databases limit its parameters.
 const KEYS_MAX: usize = 1_000;

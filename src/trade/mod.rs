@@ -8,10 +8,10 @@ pub mod coupons;
 pub mod disputes;
 pub mod fees;
 pub mod grants;
+pub mod gross;
 pub mod methods;
 pub mod orders;
 pub mod payments;
-pub mod prices;
 pub mod reductions;
 pub mod refunds;
 pub mod subscriptions;
@@ -19,3 +19,4 @@ pub mod tax;
 pub mod usage;
 
 pub use counter::Counter;
+pub use torv_money::prices;

@@ -6,14 +6,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use entity::{ids::OrgId, states::TaxMode};
-use time::OffsetDateTime;
+use sea_orm::ConnectionTrait;
+use time::{Date, OffsetDateTime};
 use torv_documents::tax::{Decision, Nature, Supply, TaxError, TaxParty, decide, tax_minor};
+use torv_money::tax::Running;
 
 use crate::{
     base::{Money, MoneyError},
     error::{Error, Result},
     people::tax_profiles::{self, TaxProfile},
-    state::AppState,
 };
 
 /// The tax of one line.
@@ -36,6 +37,19 @@ pub struct Supplied {
     pub net: Money,
 }
 
+/// Who buys, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Purchase {
+    /// How the operator stands in sales.
+    pub mode: TaxMode,
+    /// Who buys; nobody, for a visitor's quote.
+    pub buyer: Option<OrgId>,
+    /// The profiles of all parties count as they are at this moment.
+    pub placed_at: OffsetDateTime,
+    /// The rates of this day count: when what is bought is supplied.
+    pub supplied_on: Date,
+}
+
 /// The tax of a purchase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taxes {
@@ -47,7 +61,9 @@ pub struct Taxes {
     pub lines: Vec<LineTax>,
 }
 
-/// Decides the tax of these lines for `buyer`; `providers` are the profiles of those who sell them.
+/// Decides the tax of these lines; `providers` are the profiles of those who sell them.
+///
+/// Each order decides anew, a renewal or a part of a price as well: parties move, and rates change.
 ///
 /// The buyer is read only when a supplier is registered. One without a profile is a consumer of its organisation's
 /// country; a visitor who acts for nobody is quoted as a consumer of the supplier's.
@@ -55,14 +71,12 @@ pub struct Taxes {
 /// # Errors
 /// Those of the database; `Invalid` for a sum that can't be computed.
 pub async fn of_lines(
-    app: &AppState,
+    conn: &impl ConnectionTrait,
     providers: &HashMap<OrgId, TaxProfile>,
-    buyer: Option<OrgId>,
+    purchase: Purchase,
     lines: &[Supplied],
-    now: OffsetDateTime,
 ) -> Result<Taxes> {
-    let mode = app.config.trade.tax_mode;
-    let conn = app.db.read();
+    let Purchase { mode, buyer, placed_at: now, supplied_on } = purchase;
     let operator = match mode {
         TaxMode::Agent => None,
         TaxMode::DeemedSupplier => match tax_profiles::operator_id(conn).await? {
@@ -89,7 +103,7 @@ pub async fn of_lines(
         let document = (mode == TaxMode::Agent).then_some(line.provider);
         (document, party, line.net)
     });
-    let (country, lines) = by_document(&suppliers.collect::<Vec<_>>(), customer.as_ref(), now)?;
+    let (country, lines) = by_document(&suppliers.collect::<Vec<_>>(), customer.as_ref(), supplied_on)?;
     Ok(Taxes { mode, country, lines })
 }
 
@@ -98,9 +112,9 @@ pub async fn of_lines(
 fn by_document(
     lines: &[(Option<OrgId>, Option<TaxParty>, Money)],
     customer: Option<&TaxParty>,
-    now: OffsetDateTime,
+    supplied_on: Date,
 ) -> Result<(Option<String>, Vec<LineTax>)> {
-    let mut running: BTreeMap<Option<OrgId>, (i64, i64)> = BTreeMap::new();
+    let mut running: BTreeMap<Option<OrgId>, Running> = BTreeMap::new();
     let mut country = None;
     let mut taxes = Vec::with_capacity(lines.len());
     for (document, supplier, net) in lines {
@@ -109,29 +123,28 @@ fn by_document(
             continue;
         }
         let decision = match supplier {
-            Some(supplier) => Some(judge(supplier, customer, *net, now)?),
+            Some(supplier) => Some(judge(supplier, customer, *net, supplied_on)?),
             None => None,
         };
-        let (sum, taxed) = running.entry(*document).or_default();
-        *sum = sum.checked_add(net.minor).ok_or(MoneyError::Overflow)?;
+        let sum = running.entry(*document).or_default();
         let Some(Decision { tax, taxed_in, .. }) = decision else {
+            sum.add_untaxed(net.minor)?;
             taxes.push(LineTax { category: Some("O"), ..LineTax::default() });
             continue;
         };
-        let until_here = tax_minor(*sum, tax.rate_bps).ok_or(MoneyError::Overflow)?;
+        let minor = sum.add(net.minor, |sum| tax_minor(sum, tax.rate_bps))?;
         let bps = i32::try_from(tax.rate_bps).map_err(Error::internal)?;
-        taxes.push(LineTax { minor: until_here - *taxed, bps, category: Some(tax.category.code()) });
-        *taxed = until_here;
+        taxes.push(LineTax { minor, bps, category: Some(tax.category.code()) });
         // Tax is only ever that of the customer's country, so all lines agree on it.
         country = country.or(taxed_in);
     }
     Ok((country.map(|country| country.to_string()), taxes))
 }
 
-fn judge(supplier: &TaxParty, customer: Option<&TaxParty>, net: Money, now: OffsetDateTime) -> Result<Decision> {
+fn judge(supplier: &TaxParty, customer: Option<&TaxParty>, net: Money, date: Date) -> Result<Decision> {
     let consumer = || TaxParty { country: supplier.country, vat_id: None, is_business: false };
     let customer = customer.cloned().unwrap_or_else(consumer);
-    let supply = Supply { net_minor: net.minor, date: now.date(), nature: Nature::Taxable };
+    let supply = Supply { net_minor: net.minor, date, nature: Nature::Taxable };
     decide(supplier, &customer, &supply).map_err(|error| match error {
         TaxError::Overflow { .. } => MoneyError::Overflow.into(),
         other => Error::internal(other),
@@ -141,12 +154,12 @@ fn judge(supplier: &TaxParty, customer: Option<&TaxParty>, net: Money, now: Offs
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use time::macros::datetime;
+    use time::macros::date;
     use torv_documents::tax::Country;
 
     use super::*;
 
-    const NOW: OffsetDateTime = datetime!(2026-11-21 10:00 UTC);
+    const TODAY: Date = date!(2026 - 11 - 21);
 
     fn dane(vat_id: Option<&str>) -> TaxParty {
         let country = Country::parse("DK").expect("a code");
@@ -160,7 +173,7 @@ mod tests {
             .zip(documents)
             .map(|(net, document)| (*document, Some(dane(Some("DK13585628"))), money(*net)))
             .collect();
-        by_document(&lines, Some(&dane(None)), NOW).expect("fits")
+        by_document(&lines, Some(&dane(None)), TODAY).expect("fits")
     }
 
     #[test]
@@ -183,7 +196,7 @@ mod tests {
     fn a_supplier_without_a_vat_id_charges_nothing() {
         let money = Money::new(10_001, "EUR".parse().expect("in the table"));
         for supplier in [None, Some(dane(None))] {
-            let (country, lines) = by_document(&[(None, supplier, money)], None, NOW).expect("fits");
+            let (country, lines) = by_document(&[(None, supplier, money)], None, TODAY).expect("fits");
             assert_eq!((country, lines[0]), (None, LineTax { minor: 0, bps: 0, category: Some("O") }));
         }
     }

@@ -22,6 +22,8 @@ mod grants;
 mod hardening;
 mod health;
 mod invoices;
+#[cfg(feature = "stripe")]
+mod kill;
 mod licences;
 mod listings;
 mod migrations;

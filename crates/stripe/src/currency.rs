@@ -208,6 +208,13 @@ impl CurrencyRule {
             .ok_or(AmountError::Overflow { currency: self.code, amount_minor: api_units })
     }
 
+    /// The whole minor units of an amount of Stripe's, towards zero, for amounts that [`Self::from_api`] refuses and a person
+    /// will look at; none beyond 64 bits.
+    pub const fn whole_minor(&self, api_units: i64) -> Option<i64> {
+        let (multiply, divide) = self.scale();
+        (api_units / multiply).checked_mul(divide)
+    }
+
     /// For messages only: API units from this table in ISO minor units.
     const fn minor(&self, api_units: i64) -> i64 {
         let (multiply, divide) = self.scale();

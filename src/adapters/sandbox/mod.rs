@@ -30,7 +30,7 @@ use crate::{
     error::Error,
     limits,
     ports::payments::{
-        Charge, ChargeRequest, Dispute, DisputeStage, Evidence, Payments, PaymentsError, PayoutRequest,
+        Charge, ChargeRequest, Dispute, DisputeStage, Evidence, Features, Payments, PaymentsError, PayoutRequest,
         ProcessorBalance, Refund, RefundRequest, ReversalRequest, SaveMethodRequest, SavedMethod, TransactionPage,
         TransferRequest, WebhookEvent,
     },
@@ -121,8 +121,13 @@ impl Sandbox {
 #[async_trait]
 impl Payments for Sandbox {
     fn charge_rules(&self, _: Currency) -> ChargeRules {
-        let (min_minor, max_minor) = (self.settings.charge_min_minor.max(1), limits::PRICE_MINOR_MAX);
-        ChargeRules { min_minor, max_minor, step_minor: 1 }
+        let step_minor = self.settings.charge_step_minor.max(1);
+        let max_minor = limits::PRICE_MINOR_MAX - limits::PRICE_MINOR_MAX % step_minor;
+        ChargeRules { min_minor: self.settings.charge_min_minor.max(step_minor), max_minor, step_minor }
+    }
+
+    fn features(&self) -> Features {
+        Features { transfers_per_charge: self.settings.transfers_per_charge, ..Features::default() }
     }
 
     fn name(&self) -> &'static str {
@@ -130,6 +135,9 @@ impl Payments for Sandbox {
     }
 
     async fn charge(&self, request: &ChargeRequest) -> Result<Charge, PaymentsError> {
+        if let Err(refusal) = self.charge_rules(request.amount.currency).check(request.amount) {
+            return Err(PaymentsError::Refused { code: "amount".to_owned(), text: refusal.to_string() });
+        }
         let charge = book::charge(self, request, self.clock.now()).await?;
         if request.method == methods::TIMEOUT {
             return Err(PaymentsError::Unknown("no answer within the time limit".to_owned()));
@@ -202,6 +210,10 @@ impl Payments for Sandbox {
 
     async fn reverse(&self, request: &ReversalRequest) -> Result<String, PaymentsError> {
         reversals::reverse(self, request, self.clock.now()).await
+    }
+
+    async fn find_reversal(&self, transfer_ref: &str, our_ref: &str) -> Result<Option<String>, PaymentsError> {
+        reversals::find(self, transfer_ref, our_ref).await
     }
 
     async fn disputes(&self, since: OffsetDateTime) -> Result<Vec<Dispute>, PaymentsError> {

@@ -1,5 +1,7 @@
 //! Taking transfers back from providers' accounts.
 
+use entity::sandbox_object;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use time::OffsetDateTime;
 
 use super::{
@@ -30,7 +32,7 @@ pub(super) async fn reverse(
     }
     let account = transfer.parent.clone().unwrap_or_default();
     // The account is the parent, for its balance; the transfer is remembered in the body.
-    let body = serde_json::json!({"transfer": transfer.id});
+    let body = serde_json::json!({"transfer": transfer.id, "our_ref": request.our_ref});
     let reversal = record(&id, "reversal", &account, "done", amount, body, now);
     let line = line("transfer_reversal", &id, amount, 0, now, &request.our_ref, now).map_err(Error::from)?;
     let done = box_
@@ -62,6 +64,18 @@ pub(super) async fn reverse(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The reversal of a transfer made under our reference.
+pub(super) async fn find(box_: &Sandbox, transfer: &str, our_ref: &str) -> Result<Option<String>, PaymentsError> {
+    let Some(account) = row(box_, transfer).await?.and_then(|row| row.parent) else { return Ok(None) };
+    let made = sandbox_object::Entity::find()
+        .filter(sandbox_object::Column::Parent.eq(account))
+        .filter(sandbox_object::Column::Kind.eq("reversal"))
+        .all(box_.db.read())
+        .await?;
+    let ours = |row: &sandbox_object::Model| row.body["transfer"] == transfer && row.body["our_ref"] == our_ref;
+    Ok(made.into_iter().find(ours).map(|row| row.id))
 }
 
 /// What was taken back of a transfer so far.

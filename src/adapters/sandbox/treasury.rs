@@ -156,7 +156,8 @@ pub(super) async fn transactions(
         .await?;
     let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     let next = rows.last().filter(|_| full).map(|row| page::encode_cursor(&(row.created_at.micros(), &row.id)));
-    Ok(TransactionPage { transactions: rows.iter().map(to_transaction).collect::<Result<_, _>>()?, next })
+    let transactions = rows.iter().map(to_transaction).collect::<Result<_, _>>()?;
+    Ok(TransactionPage { transactions, unreadable: Vec::new(), next })
 }
 
 fn to_transaction(row: &sandbox_object::Model) -> Result<Transaction, PaymentsError> {

@@ -23,6 +23,9 @@ const SEARCH_BEFORE_MINUTES: i64 = 10;
 /// And until this long after: no attempt is begun later.
 const SEARCH_AFTER_HOURS: i64 = 26;
 
+/// Keys that one call is tried under.
+const KEYS_MAX: u32 = 3;
+
 impl Stripe {
     pub(super) async fn make_charge(&self, request: &ChargeRequest) -> Result<Charge, PaymentsError> {
         let key = format!("{}:charge:1", request.payment_id);
@@ -84,11 +87,15 @@ impl Stripe {
     /// The buyer's own object at Stripe: the same for the same buyer within a day, by the key.
     async fn customer(&self, organization: &str) -> Result<String, PaymentsError> {
         let request = CustomerRequest { metadata: metadata(organization), ..CustomerRequest::default() };
-        Ok(self.gateway.create_customer(&request, &format!("{organization}:customer:1")).await?.id)
+        let request = &request;
+        let root = format!("{organization}:customer");
+        let made = under_keys(&root, |key| async move { self.gateway.create_customer(request, &key).await }).await?;
+        Ok(made.id)
     }
 
     pub(super) async fn capture_charge(&self, reference: &str) -> Result<Charge, PaymentsError> {
-        let captured = self.gateway.capture_payment_intent(reference, None, &format!("{reference}:capture")).await;
+        let capture = |key: String| async move { self.gateway.capture_payment_intent(reference, None, &key).await };
+        let captured = under_keys(&format!("{reference}:capture"), capture).await;
         self.as_it_stands(reference, captured).await
     }
 
@@ -96,7 +103,8 @@ impl Stripe {
         if is_session(reference) {
             return self.close_page(reference).await;
         }
-        let cancelled = self.gateway.cancel_payment_intent(reference, &format!("{reference}:cancel")).await;
+        let cancel = |key: String| async move { self.gateway.cancel_payment_intent(reference, &key).await };
+        let cancelled = under_keys(&format!("{reference}:cancel"), cancel).await;
         self.as_it_stands(reference, cancelled).await
     }
 
@@ -190,9 +198,29 @@ impl Stripe {
             Some(customer) => customer.clone(),
             None => self.customer(&request.organization.to_string()).await?,
         };
-        let kept = self.gateway.attach_payment_method(&request.method, &customer_ref, &request.idempotency_key).await?;
+        let customer = &customer_ref;
+        let attach =
+            |key: String| async move { self.gateway.attach_payment_method(&request.method, customer, &key).await };
+        let kept = under_keys(&request.idempotency_key, attach).await?;
         let label = kept.card.map_or(kept.kind, |card| format!("{} ···· {}", card.brand, card.last4));
         Ok(SavedMethod { customer_ref, method: kept.id, label })
+    }
+}
+
+/// Calls under one key after another while Stripe repeats a failure that it keeps for the key, as it does for a day.
+///
+/// Only for what Stripe itself does once (a capture, a cancellation) or what moves no money when it exists twice: a
+/// charge, refund, transfer or reversal without an answer is looked for instead.
+async fn under_keys<T, F>(root: &str, call: impl Fn(String) -> F) -> Result<T, GatewayError>
+where
+    F: Future<Output = Result<T, GatewayError>>,
+{
+    let mut number = 1;
+    loop {
+        match call(format!("{root}:{number}")).await {
+            Err(GatewayError::Unknown { replayed: true, .. }) if number < KEYS_MAX => number += 1,
+            outcome => return outcome,
+        }
     }
 }
 

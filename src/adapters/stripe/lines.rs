@@ -4,11 +4,14 @@
 //! in windows from the past to now: a window that holds much is halved, one that holds little is doubled.
 
 use time::OffsetDateTime;
-use torv_stripe::{BalanceTransaction, ListQuery, Payout};
+use torv_stripe::{BalanceTransaction, ListQuery, Payout, UnreadableItem, currency::rule_of};
 
 use super::{OUR_REF, Stripe, money};
-use crate::ports::payments::{
-    PaymentsError, ProcessorBalance, ProcessorPayout, Transaction, TransactionKind, TransactionPage,
+use crate::{
+    base::digest,
+    ports::payments::{
+        PaymentsError, ProcessorBalance, ProcessorPayout, Transaction, TransactionKind, TransactionPage, UnreadableLine,
+    },
 };
 
 /// The first window.
@@ -67,33 +70,38 @@ impl Stripe {
         let end = self.clock.now().unix_timestamp() + 1;
         while window.from < end {
             let bounded = Window { seconds: window.seconds.min(end - window.from), ..window };
-            let Some(mut lines) = self.lines_within(bounded).await? else {
+            let Some((mut lines, unreadable)) = self.lines_within(bounded).await? else {
                 window = bounded.halved();
                 continue;
             };
             window = Window { from: bounded.from + bounded.seconds, ..window.after(lines.len()) };
-            if lines.is_empty() {
+            if lines.is_empty() && unreadable.is_empty() {
                 continue;
             }
             lines.sort_by_key(|line| line.created_at);
             let next = (window.from < end).then(|| window.text());
-            return Ok(TransactionPage { transactions: lines, next });
+            return Ok(TransactionPage { transactions: lines, unreadable, next });
         }
         Ok(TransactionPage::default())
     }
 
     /// The lines of a window, oldest first; nothing when there are too many to hold at once.
-    async fn lines_within(&self, window: Window) -> Result<Option<Vec<Transaction>>, PaymentsError> {
+    async fn lines_within(
+        &self,
+        window: Window,
+    ) -> Result<Option<(Vec<Transaction>, Vec<UnreadableLine>)>, PaymentsError> {
         let mut query = window.query()?;
-        let mut lines = Vec::new();
+        let (mut lines, mut unreadable) = (Vec::new(), Vec::new());
         loop {
             let page = self.gateway.list_balance_transactions(&query).await?;
-            if let Some(unreadable) = page.unreadable.first() {
-                let id = unreadable.id.as_deref().unwrap_or("without an id");
-                return Err(PaymentsError::Unreadable(format!("the balance line {id}: {}", unreadable.reason)));
-            }
+            unreadable.extend(page.unreadable.into_iter().map(unreadable_line));
             for item in page.items {
-                lines.push(line(item)?);
+                let (id, code, net_minor, created) =
+                    (item.id.clone(), item.currency.clone(), item.net_minor, item.created);
+                lines.extend(line(item).map_err(|error| {
+                    let reason = format!("{error}: {net_minor} minor units of {code}");
+                    unreadable.push(UnreadableLine { id, reason, net: None, created_at: Some(created) });
+                }));
             }
             if lines.len() > WINDOW_LINES_MAX && window.seconds > 1 {
                 return Ok(None);
@@ -104,7 +112,8 @@ impl Stripe {
             }
         }
         lines.reverse();
-        Ok(Some(lines))
+        unreadable.reverse();
+        Ok(Some((lines, unreadable)))
     }
 
     pub(super) async fn read_balances(&self) -> Result<Vec<ProcessorBalance>, PaymentsError> {
@@ -180,6 +189,25 @@ fn line(item: BalanceTransaction) -> Result<Transaction, PaymentsError> {
         id: item.id,
         kind,
     })
+}
+
+/// Keeps of a line that can't be read what can be. Stripe counts a few currencies in smaller units than ISO 4217; the whole
+/// minor units of the net are booked, and a person settles the rest.
+fn unreadable_line(item: UnreadableItem) -> UnreadableLine {
+    let raw: serde_json::Value = serde_json::from_str(&item.raw).unwrap_or_default();
+    let code = raw["currency"].as_str().unwrap_or_default().to_uppercase();
+    let net = raw["net"].as_i64().and_then(|units| {
+        let minor = rule_of(&code).ok()?.whole_minor(units)?;
+        money(minor, &code).ok()
+    });
+    let sums = ["amount", "fee", "net"].map(|key| format!("{key} {}", raw[key]));
+    let named = format!("txn_unread_{}", &digest::sha256_hex(item.raw.as_bytes())[..24]);
+    UnreadableLine {
+        id: item.id.unwrap_or(named),
+        reason: format!("{} ({} in Stripe's units of {code})", item.reason, sums.join(", ")),
+        net,
+        created_at: raw["created"].as_i64().and_then(|unix| OffsetDateTime::from_unix_timestamp(unix).ok()),
+    }
 }
 
 /// A payout of Stripe's as the port's.

@@ -152,6 +152,10 @@ impl Payments for Stripe {
         self.look_for_refund(charge_ref, our_ref).await
     }
 
+    async fn find_reversal(&self, transfer_ref: &str, our_ref: &str) -> Result<Option<String>, PaymentsError> {
+        self.look_for_reversal(transfer_ref, our_ref).await
+    }
+
     async fn disputes(&self, since: OffsetDateTime) -> Result<Vec<Dispute>, PaymentsError> {
         self.list_disputes(since).await
     }
@@ -171,10 +175,14 @@ impl Payments for Stripe {
     }
 
     async fn keep_back(&self, owed: &[Money]) -> Result<(), PaymentsError> {
-        let minimum = owed.iter().map(|money| (money.currency.code().to_owned(), money.minor)).collect();
-        // Under the key of an earlier change Stripe would repeat its answer and change nothing.
+        let minimum: BTreeMap<_, _> =
+            owed.iter().map(|money| (money.currency.code().to_owned(), money.minor)).collect();
+        // Under the key of an earlier change Stripe would repeat its answer and change nothing. Two processes may tell
+        // different things at the same instant, so the key says what is told.
         let number = self.changes.fetch_add(1, Ordering::Relaxed);
-        let key = format!("keep_back:{}:{number}", self.clock.now().unix_timestamp_nanos());
+        let told: Vec<String> = minimum.iter().map(|(code, minor)| format!("{code}{minor}")).collect();
+        let told = crate::base::digest::sha256_hex(told.join(",").as_bytes());
+        let key = format!("keep_back:{}:{number}:{}", self.clock.now().unix_timestamp_nanos(), &told[..16]);
         self.gateway.update_minimum_balance(&minimum, &key).await?;
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! Providers' accounts at Stripe, and moving shares to them.
 
 use entity::ids::OrgId;
-use torv_stripe::{Account, AccountKind, AccountLinkUse, AccountRequest};
+use torv_stripe::{Account, AccountKind, AccountLinkUse, AccountRequest, TransferReversal};
 
-use super::{Stripe, metadata};
+use super::{OUR_REF, Stripe, metadata};
 use crate::ports::payments::{AccountStatus, Link, PaymentsError, ReversalRequest, TransferRequest};
 
 impl Stripe {
@@ -64,6 +64,25 @@ impl Stripe {
             )
             .await?;
         Ok(made.id)
+    }
+
+    pub(super) async fn look_for_reversal(
+        &self,
+        transfer: &str,
+        our_ref: &str,
+    ) -> Result<Option<String>, PaymentsError> {
+        let mut after = None;
+        loop {
+            let page = self.gateway.list_transfer_reversals(transfer, after.as_deref()).await?;
+            let ours = |made: &TransferReversal| made.metadata.get(OUR_REF).is_some_and(|text| text == our_ref);
+            if let Some(found) = page.items.into_iter().find(ours) {
+                return Ok(Some(found.id));
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(None);
+            }
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct GrantTerms {
     pub(super) coverage: Coverage,
     pub(super) through_revision: i32,
     pub(super) state: GrantState,
+    /// It is suspended because a bank decides about the payment.
+    pub(super) is_disputed: bool,
     pub(super) starts_at: OffsetDateTime,
     pub(super) ends_at: Option<OffsetDateTime>,
     /// What counts its use.
@@ -42,6 +44,9 @@ impl GrantTerms {
         let ended = self.ends_at.is_some_and(|end| end <= now);
         match self.state {
             GrantState::Revoked => Err(Error::forbidden("This grant was revoked; its order tells why.")),
+            GrantState::Suspended if self.is_disputed => Err(Error::forbidden(
+                "The payment for it is disputed. If the bank decides for the sale, the grant opens again.",
+            )),
             GrantState::Suspended => {
                 Err(Error::forbidden("A part of the price is overdue. Pay its order, and the grant opens again."))
             }
@@ -141,6 +146,7 @@ mod tests {
             coverage: Coverage::Snapshot,
             through_revision: 2,
             state: GrantState::Active,
+            is_disputed: false,
             starts_at: NOW,
             ends_at: Some(NOW + Duration::days(1)),
             meter_id: None,

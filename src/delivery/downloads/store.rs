@@ -26,6 +26,7 @@ struct GrantRow {
     coverage: Coverage,
     through_revision: i32,
     state: GrantState,
+    end_reason: Option<String>,
     starts_at: Timestamp,
     ends_at: Option<Timestamp>,
     meter_id: Option<MeterId>,
@@ -39,6 +40,7 @@ impl From<GrantRow> for GrantTerms {
             organization_id: row.organization_id,
             coverage: row.coverage,
             through_revision: row.through_revision,
+            is_disputed: row.state == GrantState::Suspended && row.end_reason.is_some(),
             state: row.state,
             starts_at: row.starts_at.0,
             ends_at: row.ends_at.map(|end| end.0),
@@ -48,7 +50,9 @@ impl From<GrantRow> for GrantTerms {
 }
 
 fn grants() -> Select<grant::Entity> {
-    use grant::Column::{Coverage, EndsAt, Id, ListingId, MeterId, OrganizationId, StartsAt, State, ThroughRevision};
+    use grant::Column::{
+        Coverage, EndReason, EndsAt, Id, ListingId, MeterId, OrganizationId, StartsAt, State, ThroughRevision,
+    };
     grant::Entity::find().select_only().columns([
         Id,
         ListingId,
@@ -56,6 +60,7 @@ fn grants() -> Select<grant::Entity> {
         Coverage,
         ThroughRevision,
         State,
+        EndReason,
         StartsAt,
         EndsAt,
         MeterId,

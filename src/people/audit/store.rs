@@ -38,6 +38,11 @@ impl Author {
         }
     }
 
+    /// Somebody who may run the program on the exchange's own machine.
+    pub fn command_line() -> Self {
+        Self { account_id: None, api_key_id: None, organization_id: None, request_id: "command line".to_owned() }
+    }
+
     /// The same, acting for an organisation, whose owners see the line.
     #[must_use]
     pub fn acting_for(self, organization_id: OrgId) -> Self {

@@ -111,7 +111,13 @@ pub async fn note_status(app: &AppState, status: AccountStatus, via: (String, St
     }
 }
 
-async fn note(app: &AppState, owner: OrgId, status: AccountStatus, via: Option<(String, String)>) -> Result<()> {
+/// Notes what the processor says of an account.
+pub(super) async fn note(
+    app: &AppState,
+    owner: OrgId,
+    status: AccountStatus,
+    via: Option<(String, String)>,
+) -> Result<()> {
     let now = app.clock.now();
     app.db
         .write("settlement.note_account", move |tx| {

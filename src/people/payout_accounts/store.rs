@@ -3,8 +3,9 @@
 use entity::{Timestamp, ids::OrgId, organization, payout_account};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _,
-    sea_query::{Expr, OnConflict},
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, JoinType, Order, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+    sea_query::{Expr, ExprTrait as _, OnConflict},
 };
 use time::OffsetDateTime;
 
@@ -18,6 +19,37 @@ pub(super) async fn find(conn: &impl ConnectionTrait, owner: OrgId) -> Result<Op
 /// An organisation, whose account may not be opened yet.
 pub(super) async fn organization(conn: &impl ConnectionTrait, id: OrgId) -> Result<Option<organization::Model>> {
     Ok(organization::Entity::find_by_id(id).one(conn).await?)
+}
+
+/// Organisations whose account was last asked about before: of one that shares can move to, `active_before`, of one that
+/// waits for something, `waiting_before`. Those that were never asked about come first.
+pub(super) async fn stale(
+    conn: &impl ConnectionTrait,
+    active_before: OffsetDateTime,
+    waiting_before: OffsetDateTime,
+    limit: u64,
+) -> Result<Vec<(OrgId, String)>> {
+    use payout_account::Column::{CheckedAt, TransfersActive};
+    let relation: sea_orm::RelationDef = organization::Entity::belongs_to(payout_account::Entity)
+        .from(organization::Column::Id)
+        .to(payout_account::Column::OrganizationId)
+        .into();
+    let waits = TransfersActive.eq(false).and(CheckedAt.lte(Timestamp(waiting_before)));
+    let due = Condition::any().add(CheckedAt.is_null()).add(CheckedAt.lte(Timestamp(active_before))).add(waits);
+    Ok(organization::Entity::find()
+        .select_only()
+        .column(organization::Column::Id)
+        .column(organization::Column::ProcessorAccount)
+        .join(JoinType::LeftJoin, relation)
+        .filter(organization::Column::ProcessorAccount.is_not_null())
+        .filter(due)
+        .order_by(CheckedAt.is_null(), Order::Desc)
+        .order_by_asc(CheckedAt)
+        .order_by_asc(organization::Column::Id)
+        .limit(limit)
+        .into_tuple()
+        .all(conn)
+        .await?)
 }
 
 /// Keeps the account that the processor opened for an organisation, the first one for ever.

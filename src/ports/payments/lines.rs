@@ -104,11 +104,27 @@ pub struct ProcessorBalance {
     pub available_minor: i64,
 }
 
+/// A line of the processor's balance that can't be read as a [`Transaction`]: a part of it is missing, or it is not in whole
+/// minor units. It is kept for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadableLine {
+    /// The processor's id of the line, or one made from what it sent, the same each time.
+    pub id: String,
+    /// What is wrong with it, and its sums as the processor wrote them.
+    pub reason: String,
+    /// What it adds to our balance, as far as that is whole minor units, towards zero; nothing when not even that is known.
+    pub net: Option<Money>,
+    /// When it happened, where that is known.
+    pub created_at: Option<OffsetDateTime>,
+}
+
 /// A page of the processor's balance lines.
 #[derive(Debug, Clone, Default)]
 pub struct TransactionPage {
     /// In the order in which they happened.
     pub transactions: Vec<Transaction>,
+    /// Those that can't be read.
+    pub unreadable: Vec<UnreadableLine>,
     /// Where to go on; absent at the end.
     pub next: Option<String>,
 }

@@ -23,7 +23,9 @@ pub use charges::{
     Action, BANK_TRANSFER, BankInstructions, Capture, Charge, ChargeRequest, ChargeState, CheckoutRequest,
     SaveMethodRequest, SavedMethod,
 };
-pub use lines::{ProcessorBalance, Subject, Transaction, TransactionKind, TransactionPage, WebhookEvent};
+pub use lines::{
+    ProcessorBalance, Subject, Transaction, TransactionKind, TransactionPage, UnreadableLine, WebhookEvent,
+};
 pub use providers::{AccountStatus, Link, PayoutRequest, ProcessorPayout, ReversalRequest, TransferRequest};
 
 /// What a processor does in its own way.
@@ -160,6 +162,14 @@ pub trait Payments: Send + Sync {
     /// # Errors
     /// As [`Payments::charge`]; a provider's account that holds too little is a refusal.
     async fn reverse(&self, _request: &ReversalRequest) -> Result<String, PaymentsError> {
+        Err(not_offered())
+    }
+
+    /// The reversal of a transfer made under our reference, if there is one.
+    ///
+    /// # Errors
+    /// [`PaymentsError::Unknown`].
+    async fn find_reversal(&self, _transfer_ref: &str, _our_ref: &str) -> Result<Option<String>, PaymentsError> {
         Err(not_offered())
     }
 

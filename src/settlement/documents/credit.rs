@@ -4,7 +4,7 @@ use entity::{
     document,
     ids::OrgId,
     order_reduction,
-    states::{DocumentKind, DocumentLeg, TaxMode},
+    states::{DisputeBearer, DocumentKind, DocumentLeg, TaxMode},
 };
 use time::OffsetDateTime;
 use torv_documents::{model::Document, tax::LineTax};
@@ -45,6 +45,9 @@ pub fn taken_back(
     for part in mine {
         let amounts = match (leg, mode) {
             (DocumentLeg::Sale, _) => [part.provider_minor, part.operator_minor, part.tax_minor],
+            // Whoever bears a lost dispute leaves the other its share, and so what was invoiced for it.
+            (DocumentLeg::Share, TaxMode::Agent) if part.bearer == Some(DisputeBearer::Provider) => [0; 3],
+            (DocumentLeg::Share, TaxMode::DeemedSupplier) if part.bearer == Some(DisputeBearer::Operator) => [0; 3],
             (DocumentLeg::Share, TaxMode::Agent) => [part.operator_minor, 0, 0],
             (DocumentLeg::Share, TaxMode::DeemedSupplier) => [part.provider_minor, 0, 0],
         };
@@ -69,8 +72,8 @@ pub fn of_reduction(
     issued: &[document::Model],
     now: OffsetDateTime,
 ) -> Result<Vec<Planned>> {
-    let is_invoice =
-        |row: &&document::Model| matches!(row.kind, DocumentKind::Invoice | DocumentKind::SelfBilledInvoice);
+    // The invoices of the sale; later ones only correct credit notes.
+    let is_invoice = |row: &&document::Model| is_charge(row.kind) && row.source_id == facts.order.id.0;
     let mut notes = Vec::new();
     for invoice in issued.iter().filter(is_invoice) {
         let taken = taken_back(facts.order.tax_mode, invoice.leg, invoice.provider_id, parts)?;
@@ -79,6 +82,47 @@ pub fn of_reduction(
         }
     }
     Ok(notes)
+}
+
+/// The documents that take credit notes back whose refund was undone: the same amounts once more as invoices, each with
+/// a number of its own and naming the note it corrects.
+///
+/// # Errors
+/// Internal, for a stored document that can't be read.
+pub fn of_undone(facts: &Facts, source: Uuid, issued: &[document::Model], now: OffsetDateTime) -> Result<Vec<Planned>> {
+    let notes = issued.iter().filter(|row| row.source_id == source && !is_charge(row.kind));
+    notes.map(|note| correction(facts, note, now)).collect()
+}
+
+fn correction(facts: &Facts, note: &document::Model, now: OffsetDateTime) -> Result<Planned> {
+    let kind = match note.kind {
+        DocumentKind::CreditNote => DocumentKind::Invoice,
+        DocumentKind::SelfBilledCreditNote => DocumentKind::SelfBilledInvoice,
+        other => return Err(Error::internal(format!("a {other} is not corrected"))),
+    };
+    let frame = Frame { kind, leg: note.leg, seller: note.seller_id, buyer: note.buyer_id, issued_at: now };
+    let mut draft = frame.draft(facts)?;
+    draft.lines = vec![share_line(facts, "Refund that came back,", note.net_minor, tax_of(note)?)?];
+    draft.rounding_minor = note.payable_minor - note.net_minor - note.tax_minor;
+    draft.prepaid_minor = note.payable_minor;
+    draft.preceding = Some(preceding(&note.number, note.issued_at.0.date()));
+    draft.notes.push(format!("Corrects credit note {}: its refund did not arrive and was undone.", note.number));
+    Ok(Planned {
+        kind,
+        leg: note.leg,
+        seller: note.seller_id,
+        buyer: note.buyer_id,
+        provider: note.provider_id,
+        source: note.source_id,
+        tax_country: note.tax_country.clone(),
+        language: super::render::language_of(&note.language).tag(),
+        draft,
+    })
+}
+
+/// True for what asks for money, false for what takes it back.
+pub const fn is_charge(kind: DocumentKind) -> bool {
+    matches!(kind, DocumentKind::Invoice | DocumentKind::SelfBilledInvoice)
 }
 
 fn credit_note(
@@ -90,17 +134,18 @@ fn credit_note(
     now: OffsetDateTime,
 ) -> Result<Planned> {
     let kind = credit_of(invoice.kind)?;
-    let earlier = issued
-        .iter()
-        .filter(|row| row.kind == kind && row.leg == invoice.leg && row.provider_id == invoice.provider_id);
+    let same = |row: &&document::Model| row.leg == invoice.leg && row.provider_id == invoice.provider_id;
     let (mut payable, mut taxed) = (0_i64, 0_i64);
-    for note in earlier {
-        payable = payable.checked_add(note.payable_minor).ok_or(MoneyError::Overflow)?;
-        taxed = taxed.checked_add(note.tax_minor).ok_or(MoneyError::Overflow)?;
+    for row in issued.iter().filter(same).filter(|row| row.source_id != facts.order.id.0) {
+        // What was corrected is as if it had not been credited.
+        let sign = if is_charge(row.kind) { -1 } else { 1 };
+        payable = payable.checked_add(sign * row.payable_minor).ok_or(MoneyError::Overflow)?;
+        taxed = taxed.checked_add(sign * row.tax_minor).ok_or(MoneyError::Overflow)?;
     }
     let tax_minor = match taken.tax_minor {
         Some(stated) => stated,
-        None => cumulative(invoice.tax_minor, invoice.payable_minor, payable, taken.payable_minor, taxed)?,
+        // After a correction in between, more than its part may be credited already: then this one has none.
+        None => cumulative(invoice.tax_minor, invoice.payable_minor, payable, taken.payable_minor, taxed)?.max(0),
     };
     let tax = tax_of(invoice)?;
     let fitted = fit(taken.payable_minor, tax_minor, tax.rate_bps)?;

@@ -31,6 +31,13 @@ pub enum Claim {
         /// Documents of the order that the credit notes build on; with others in between they are planned again.
         seen: usize,
     },
+    /// A refund that was undone after its credit notes were issued.
+    Correction {
+        source: Uuid,
+        order: OrderId,
+        /// As for a reduction.
+        seen: usize,
+    },
     /// An order that waits to be paid.
     ProForma(OrderId),
 }
@@ -40,6 +47,7 @@ impl Claim {
         match self {
             Self::Order(id) => store::claim_order(tx, id, now).await,
             Self::Reduction { source, order, seen } => store::claim_reduction(tx, source, order, seen, now).await,
+            Self::Correction { source, order, seen } => store::claim_correction(tx, source, order, seen, now).await,
             Self::ProForma(id) => store::claim_pro_forma(tx, id).await,
         }
     }

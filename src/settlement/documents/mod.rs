@@ -3,7 +3,7 @@
 //! Each paid order has one document for every side of it. In agent mode every provider invoices the buyer for its own
 //! lines, and the operator invoices the provider for its commission; as deemed supplier the operator invoices the buyer
 //! for everything and writes each provider's invoice for its share. A refund or a lost dispute takes back the same
-//! documents in part.
+//! documents in part; a refund that is undone later is invoiced once more, by documents that name the credit notes.
 //!
 //! Between operator and provider the frozen shares are what is settled, so tax on that side is inside them; it is
 //! booked when the document is issued. Where no net amount has a rounded tax that makes the share, the document states
@@ -28,7 +28,7 @@ mod vat;
 pub use http::routes;
 pub use sweep::issue_due;
 
-pub(in crate::settlement) use credit::taken_back;
+pub(in crate::settlement) use credit::{is_charge, taken_back};
 pub(in crate::settlement) use http::{attachment, requested_language};
 pub(in crate::settlement) use issue::tax_entry;
 pub(in crate::settlement) use render::{currency_of, read};

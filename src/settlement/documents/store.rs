@@ -130,16 +130,57 @@ pub async fn parts_of(conn: &impl ConnectionTrait, source: Uuid) -> Result<Vec<o
         .await?)
 }
 
+/// Refunds that were undone after their credit notes were issued, and whose correction was not.
+pub async fn corrections_due(conn: &impl ConnectionTrait, limit: u64) -> Result<Vec<(Uuid, OrderId)>> {
+    use documented_reduction::Column::{OrderId as Order, SourceId};
+    Ok(documented_reduction::Entity::find()
+        .select_only()
+        .columns([SourceId, Order])
+        // Word for word the condition of the partial index `idx_order_reduction_uncorrected`.
+        .filter(Expr::cust(
+            "documents_issued_at IS NOT NULL AND undone_at IS NOT NULL AND correction_issued_at IS NULL",
+        ))
+        .group_by(SourceId)
+        .group_by(Order)
+        .order_by_asc(SourceId)
+        .limit(limit)
+        .into_tuple()
+        .all(conn)
+        .await?)
+}
+
+/// Marks an undone reduction as corrected; false when it was.
+///
+/// # Errors
+/// As [`claim_reduction`].
+pub async fn claim_correction(tx: &Tx, source: Uuid, order: OrderId, seen: usize, now: OffsetDateTime) -> Result<bool> {
+    require_seen(tx, order, seen).await?;
+    let done = documented_reduction::Entity::update_many()
+        .col_expr(documented_reduction::Column::CorrectionIssuedAt, Expr::value(Some(Timestamp(now))))
+        .filter(documented_reduction::Column::SourceId.eq(source))
+        .filter(documented_reduction::Column::DocumentsIssuedAt.is_not_null())
+        .filter(documented_reduction::Column::UndoneAt.is_not_null())
+        .filter(documented_reduction::Column::CorrectionIssuedAt.is_null())
+        .exec(tx.conn())
+        .await?;
+    Ok(done.rows_affected > 0)
+}
+
+/// Credit notes and corrections of one order are issued one after the other.
+async fn require_seen(tx: &Tx, order: OrderId, seen: usize) -> Result<()> {
+    order::Entity::find_by_id(order).lock(LockType::NoKeyUpdate).one(tx.conn()).await?;
+    if of_order(tx.conn(), order).await?.len() != seen {
+        return Err(Error::conflict("Another document of this order was issued in between."));
+    }
+    Ok(())
+}
+
 /// Marks a reduction as documented; false when it was, or was undone.
 ///
 /// # Errors
 /// `Conflict` when the order has other documents than the `seen` ones that the credit notes were planned from.
 pub async fn claim_reduction(tx: &Tx, source: Uuid, order: OrderId, seen: usize, now: OffsetDateTime) -> Result<bool> {
-    // Credit notes of one order are issued one after the other.
-    order::Entity::find_by_id(order).lock(LockType::NoKeyUpdate).one(tx.conn()).await?;
-    if of_order(tx.conn(), order).await?.len() != seen {
-        return Err(Error::conflict("Another document of this order was issued in between."));
-    }
+    require_seen(tx, order, seen).await?;
     let done = documented_reduction::Entity::update_many()
         .col_expr(documented_reduction::Column::DocumentsIssuedAt, Expr::value(Some(Timestamp(now))))
         .filter(documented_reduction::Column::SourceId.eq(source))

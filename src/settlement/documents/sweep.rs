@@ -20,7 +20,8 @@ use crate::{
 /// Orders or refunds looked at in one go.
 const BATCH: u64 = 50;
 
-/// Issues the documents of paid orders, of refunds and lost disputes, and pro formas; returns how many.
+/// Issues the documents of paid orders, of refunds and lost disputes, corrections of credit notes whose refund was
+/// undone, and pro formas; returns how many.
 ///
 /// Before the exchange has an operator, nothing is issued. One that fails is told and does not keep others waiting.
 /// Safe to run at any time in any number of processes.
@@ -31,6 +32,7 @@ pub async fn issue_due(app: &AppState) -> Result<usize> {
     let Some(operator) = tax_profiles::operator_id(app.db.read()).await? else { return Ok(0) };
     let mut issued = of_orders(app, operator).await?;
     issued += of_reductions(app, operator).await?;
+    issued += corrections(app, operator).await?;
     issued += pro_formas(app, operator).await?;
     Ok(issued)
 }
@@ -68,6 +70,23 @@ async fn of_reduction(app: &AppState, source: Uuid, order: OrderId, operator: Or
     let (parts, documents) = (store::parts_of(conn, source).await?, store::of_order(conn, order).await?);
     let planned = credit::of_reduction(&facts, source, &parts, &documents, app.clock.now())?;
     issue(app, Claim::Reduction { source, order, seen: documents.len() }, planned, order).await
+}
+
+/// After the credit notes, which they correct.
+async fn corrections(app: &AppState, operator: OrgId) -> Result<usize> {
+    let mut issued = 0;
+    for (source, order) in store::corrections_due(app.db.read(), BATCH).await? {
+        issued += told(order, correction(app, source, order, operator).await)?;
+    }
+    Ok(issued)
+}
+
+async fn correction(app: &AppState, source: Uuid, order: OrderId, operator: OrgId) -> Result<usize> {
+    let conn = app.db.read();
+    let facts = facts::load(conn, order, operator).await?;
+    let documents = store::of_order(conn, order).await?;
+    let planned = credit::of_undone(&facts, source, &documents, app.clock.now())?;
+    issue(app, Claim::Correction { source, order, seen: documents.len() }, planned, order).await
 }
 
 async fn pro_formas(app: &AppState, operator: OrgId) -> Result<usize> {

@@ -45,7 +45,7 @@ pub struct EconomicsQuery {
 #[schema(example = json!({"from": "2026-11-01T00:00:00Z", "until": "2026-12-01T00:00:00Z", "currencies": [{
     "currency": "EUR", "orders": 12, "gross_minor": 120012, "tax_minor": 0, "discount_minor": 0, "refunded_minor": 0,
     "disputed_minor": 0, "providers_minor": 96010, "commission_minor": 24002, "processor_fees_minor": 1800,
-    "dispute_costs_minor": 0, "other_costs_minor": 0, "net_take_minor": 22202, "take_rate_bps": 1850,
+    "dispute_losses_minor": 0, "dispute_fees_minor": 0, "dispute_fees_of_providers_minor": 0, "dispute_costs_minor": 0, "other_costs_minor": 0, "net_take_minor": 22202, "take_rate_bps": 1850,
     "by_offer_kind": [], "top_providers": []
 }]}))]
 pub struct EconomicsView {

@@ -35,7 +35,7 @@ pub struct SalesGroup {
 #[schema(example = json!({
     "currency": "EUR", "orders": 12, "gross_minor": 120012, "tax_minor": 0, "discount_minor": 0, "refunded_minor": 0,
     "disputed_minor": 0, "providers_minor": 96010, "commission_minor": 24002, "processor_fees_minor": 1800,
-    "dispute_costs_minor": 0, "other_costs_minor": 0, "net_take_minor": 22202, "take_rate_bps": 1850,
+    "dispute_losses_minor": 0, "dispute_fees_minor": 0, "dispute_fees_of_providers_minor": 0, "dispute_costs_minor": 0, "other_costs_minor": 0, "net_take_minor": 22202, "take_rate_bps": 1850,
     "by_offer_kind": [], "top_providers": []
 }))]
 pub struct CurrencyEconomics {
@@ -59,7 +59,13 @@ pub struct CurrencyEconomics {
     pub commission_minor: i64,
     /// What the processor charged, less what providers bear of it.
     pub processor_fees_minor: i64,
-    /// Fees for disputes, and what lost ones cost the operator beyond its share.
+    /// What lost disputes cost the operator beyond its share, where it bears them or no share was left.
+    pub dispute_losses_minor: i64,
+    /// Fees for disputes, less what providers bear of them.
+    pub dispute_fees_minor: i64,
+    /// Fees for disputes that providers bear, besides their part of what was disputed.
+    pub dispute_fees_of_providers_minor: i64,
+    /// What disputes cost the operator: losses and fees.
     pub dispute_costs_minor: i64,
     /// Bank charges, debts given up, and what exchange rates cost.
     pub other_costs_minor: i64,
@@ -101,6 +107,9 @@ impl CurrencyEconomics {
             providers_minor: 0,
             commission_minor: 0,
             processor_fees_minor: 0,
+            dispute_losses_minor: 0,
+            dispute_fees_minor: 0,
+            dispute_fees_of_providers_minor: 0,
             dispute_costs_minor: 0,
             other_costs_minor: 0,
             net_take_minor: 0,
@@ -132,7 +141,9 @@ impl CurrencyEconomics {
             ("commission", _) => add(&mut self.commission_minor, credit),
             ("vat", EntryKind::Sale | EntryKind::Refund | EntryKind::DisputeLost) => add(&mut self.tax_minor, credit),
             ("processor_fees", _) => add(&mut self.processor_fees_minor, sum.minor),
-            ("dispute_fees" | "dispute_loss", _) => add(&mut self.dispute_costs_minor, sum.minor),
+            ("provider", EntryKind::DisputeFee) => add(&mut self.dispute_fees_of_providers_minor, sum.minor),
+            ("dispute_fees", _) => add(&mut self.dispute_fees_minor, sum.minor),
+            ("dispute_loss", _) => add(&mut self.dispute_losses_minor, sum.minor),
             ("bank_charges" | "write_offs" | "exchange_differences", _) => add(&mut self.other_costs_minor, sum.minor),
             _ => Ok(()),
         }
@@ -143,6 +154,8 @@ impl CurrencyEconomics {
     /// # Errors
     /// [`MoneyError::Overflow`].
     pub fn close(&mut self) -> Result<(), MoneyError> {
+        let dispute_costs = self.dispute_losses_minor.checked_add(self.dispute_fees_minor);
+        self.dispute_costs_minor = dispute_costs.ok_or(MoneyError::Overflow)?;
         let costs = [self.processor_fees_minor, self.dispute_costs_minor, self.other_costs_minor];
         let net = costs.into_iter().try_fold(self.commission_minor, i64::checked_sub);
         self.net_take_minor = net.ok_or(MoneyError::Overflow)?;

@@ -10,6 +10,7 @@ mod model;
 mod resolve;
 mod service;
 mod store;
+mod views;
 
 pub use detect::{detect_due, detect_now};
 pub use http::routes;

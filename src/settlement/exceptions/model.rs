@@ -29,16 +29,21 @@ pub fn severity_of(class: ExceptionClass) -> Severity {
     match class {
         ExceptionClass::FeeMismatch => Severity::Low,
         ExceptionClass::LatePayout
+        | ExceptionClass::PayoutWithoutOperator
         | ExceptionClass::UnexplainedBankLine
         | ExceptionClass::AmbiguousBankLine
         | ExceptionClass::OrderTransfer
+        | ExceptionClass::OrderUnderpaid
+        | ExceptionClass::OrderOverpaid
+        | ExceptionClass::UnknownBalanceLine
         | ExceptionClass::ExchangeDifference
         | ExceptionClass::ReportDiffers
         | ExceptionClass::ChargeAmountDiffers
         | ExceptionClass::MissingInApi
         | ExceptionClass::MissingInReport
         | ExceptionClass::DuplicateReportLine => Severity::Medium,
-        ExceptionClass::MissingBalanceLine
+        ExceptionClass::UnreadableBalanceLine
+        | ExceptionClass::MissingBalanceLine
         | ExceptionClass::DuplicateBalanceLine
         | ExceptionClass::OrphanCharge
         | ExceptionClass::OrphanRefund
@@ -51,9 +56,10 @@ pub fn severity_of(class: ExceptionClass) -> Severity {
     }
 }
 
-/// The ledger account that a resolution names.
-pub fn account_of(account: ResolutionAccount) -> Account {
+/// The ledger account that a resolution names; `word` is the kind of the processor's line that the exception is about.
+pub fn account_of(account: ResolutionAccount, word: Option<&str>) -> Account {
     match account {
+        ResolutionAccount::SuspenseProcessor => Account::Suspense(word.unwrap_or("unknown").to_owned()),
         ResolutionAccount::SuspenseBank => Account::Suspense("bank".to_owned()),
         ResolutionAccount::ProcessorInTransit => Account::ProcessorInTransit,
         ResolutionAccount::BankCharges => Account::BankCharges,
@@ -61,6 +67,9 @@ pub fn account_of(account: ResolutionAccount) -> Account {
         ResolutionAccount::ExchangeDifferences => Account::ExchangeDifferences,
         ResolutionAccount::ClearingExchange => Account::ClearingExchange,
         ResolutionAccount::WriteOffs => Account::WriteOffs,
+        ResolutionAccount::ClearingPayment => Account::ClearingPayment,
+        ResolutionAccount::ClearingRefund => Account::ClearingRefund,
+        ResolutionAccount::ClearingTransfer => Account::ClearingTransfer,
     }
 }
 

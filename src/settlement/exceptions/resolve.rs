@@ -1,8 +1,8 @@
 //! What a resolution does to lines, payouts and the books.
 
 use entity::{
-    bank_line, bank_payout, exception_resolution, reconciliation_exception as exception,
-    states::{BankLineState, EntryKind, ResolutionAccount, ResolutionKind},
+    bank_line, bank_payout, exception_resolution, processor_transaction, reconciliation_exception as exception,
+    states::{BankLineState, EntryKind, ExceptionClass, ResolutionAccount, ResolutionKind},
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -80,6 +80,8 @@ pub struct Case {
     pub exception: exception::Model,
     /// The bank line, if it is about one.
     pub line: Option<bank_line::Model>,
+    /// The processor's line, if it is about one.
+    pub transaction: Option<processor_transaction::Model>,
     /// The payout that it names, or that explains it.
     pub payout: Option<bank_payout::Model>,
 }
@@ -88,6 +90,14 @@ impl Case {
     /// The line's amount, while it is in suspense.
     pub fn in_suspense(&self) -> Option<i64> {
         self.line.as_ref().filter(|line| line.state == BankLineState::Suspense).map(|line| line.amount_minor)
+    }
+
+    /// What waits in the suspense account of the processor's line, and its kind.
+    pub fn in_processor_suspense(&self) -> Option<(i64, &str)> {
+        let waits =
+            matches!(self.exception.class, ExceptionClass::UnknownBalanceLine | ExceptionClass::UnreadableBalanceLine);
+        let line = self.transaction.as_ref().filter(|line| waits && line.amount_minor != 0)?;
+        Some((line.amount_minor, &line.kind))
     }
 
     /// What of the line in suspense the payout explains.
@@ -106,6 +116,9 @@ impl Case {
 /// # Errors
 /// `Invalid`, saying what to change.
 pub fn posting(case: &Case, input: &ResolutionIn) -> Result<Option<(ResolutionAccount, ResolutionAccount, i64)>> {
+    if let Some((waiting, _)) = case.in_processor_suspense() {
+        return posting_of_processor_line(waiting, input).map(Some);
+    }
     match input.kind {
         ResolutionKind::Post => posting_of_post(case, input).map(Some),
         ResolutionKind::Explain => difference(case, input),
@@ -114,6 +127,29 @@ pub fn posting(case: &Case, input: &ResolutionIn) -> Result<Option<(ResolutionAc
             if case.in_suspense().is_some() { Err(Error::invalid("/kind", advice)) } else { Ok(None) }
         }
     }
+}
+
+/// All of what waits has to leave the suspense account of the processor's line.
+fn posting_of_processor_line(
+    waiting: i64,
+    input: &ResolutionIn,
+) -> Result<(ResolutionAccount, ResolutionAccount, i64)> {
+    let (side, other) = if waiting > 0 { ("debit", "credit") } else { ("credit", "debit") };
+    let whole = waiting.saturating_abs();
+    let advice = format!(
+        "The line's {whole} (minor units) are in suspense: book all of it with `post`, {side} suspense_processor, and {other} \
+         where it belongs."
+    );
+    let refused = || Error::invalid("/kind", advice.clone());
+    let (Some(debit), Some(credit), Some(minor)) = (input.debit, input.credit, input.amount_minor) else {
+        return Err(refused());
+    };
+    let (out, into) = if waiting > 0 { (debit, credit) } else { (credit, debit) };
+    let goes_nowhere = matches!(into, ResolutionAccount::SuspenseBank | ResolutionAccount::SuspenseProcessor);
+    if out != ResolutionAccount::SuspenseProcessor || goes_nowhere || minor != whole {
+        return Err(refused());
+    }
+    Ok((debit, credit, minor))
 }
 
 fn posting_of_post(case: &Case, input: &ResolutionIn) -> Result<(ResolutionAccount, ResolutionAccount, i64)> {
@@ -130,7 +166,7 @@ fn posting_of_post(case: &Case, input: &ResolutionIn) -> Result<(ResolutionAccou
             );
             return Err(Error::invalid("/amount_minor", advice));
         }
-    } else if debit == ResolutionAccount::SuspenseBank || credit == ResolutionAccount::SuspenseBank {
+    } else if [debit, credit].iter().any(|account| is_suspense(*account)) {
         return Err(Error::invalid("/debit", "Nothing of this exception is in suspense. Choose other accounts."));
     }
     if credit == ResolutionAccount::ProcessorInTransit && minor > case.open_minor() {
@@ -138,6 +174,10 @@ fn posting_of_post(case: &Case, input: &ResolutionIn) -> Result<(ResolutionAccou
         return Err(Error::invalid("/amount_minor", advice));
     }
     Ok((debit, credit, minor))
+}
+
+fn is_suspense(account: ResolutionAccount) -> bool {
+    matches!(account, ResolutionAccount::SuspenseBank | ResolutionAccount::SuspenseProcessor)
 }
 
 /// What is left when a payout of another amount explains a line.
@@ -153,7 +193,7 @@ fn difference(case: &Case, input: &ResolutionIn) -> Result<Option<(ResolutionAcc
     }
     let advice = "The payout is of another amount. Name the account that the difference goes to.";
     let account = input.difference.ok_or_else(|| Error::invalid("/difference", advice))?;
-    if matches!(account, ResolutionAccount::SuspenseBank | ResolutionAccount::ProcessorInTransit) {
+    if is_suspense(account) || account == ResolutionAccount::ProcessorInTransit {
         return Err(Error::invalid("/difference", "Choose an account of cost or exchange."));
     }
     Ok(Some(if waiting < open {
@@ -175,15 +215,16 @@ pub async fn carry_out(tx: &Tx, case: &Case, row: &exception_resolution::Model, 
     {
         let settled = case.explained_minor();
         let money = Money::new(settled, currency);
-        lines.push(Line::debit(account_of(ResolutionAccount::SuspenseBank), money));
-        lines.push(Line::credit(account_of(ResolutionAccount::ProcessorInTransit), money));
+        lines.push(Line::debit(account_of(ResolutionAccount::SuspenseBank, None), money));
+        lines.push(Line::credit(account_of(ResolutionAccount::ProcessorInTransit, None), money));
         matching::explain_by_hand(tx, line.id, &payout.id, settled, now).await?;
     }
     let mut settles = 0;
     if let (Some(debit), Some(credit)) = (row.debit, row.credit) {
         let money = Money::new(row.amount_minor, currency);
-        lines.push(Line::debit(account_of(debit), money));
-        lines.push(Line::credit(account_of(credit), money));
+        let word = case.in_processor_suspense().map(|(_, word)| word);
+        lines.push(Line::debit(account_of(debit, word), money));
+        lines.push(Line::credit(account_of(credit, word), money));
         settles = if credit == ResolutionAccount::ProcessorInTransit { row.amount_minor } else { 0 };
     }
     if let Some(payout) = &case.payout {

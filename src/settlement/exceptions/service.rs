@@ -3,9 +3,10 @@
 use entity::{
     Timestamp, exception_resolution,
     ids::{AccountId, ExceptionId},
-    reconciliation_exception as exception,
+    processor_transaction, reconciliation_exception as exception,
     states::{ExceptionState, ResolutionAccount, ResolutionState},
 };
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 use time::OffsetDateTime;
 
@@ -195,8 +196,22 @@ pub async fn decide(app: &AppState, actor: &Actor, id: ExceptionId, agree: bool)
 async fn open_accounts(app: &AppState, id: ExceptionId) -> Result<()> {
     let row = store::find(app.db.read(), id).await?.ok_or_else(|| Error::not_found("exception"))?;
     let currency = currency(&row.currency)?;
-    let accounts: Vec<_> = ResolutionAccount::ALL.iter().map(|account| (account_of(*account), currency)).collect();
+    let transaction = transaction_of(app.db.read(), &row).await?;
+    let word = transaction.as_ref().map(|line| line.kind.as_str());
+    let accounts: Vec<_> =
+        ResolutionAccount::ALL.iter().map(|account| (account_of(*account, word), currency)).collect();
     ledger::open_accounts(app, &accounts).await
+}
+
+/// The processor's line that an exception is about.
+async fn transaction_of(
+    conn: &impl ConnectionTrait,
+    row: &exception::Model,
+) -> Result<Option<processor_transaction::Model>> {
+    match &row.transaction_id {
+        Some(id) => store::find_transaction(conn, id).await,
+        None => Ok(None),
+    }
 }
 
 /// The exception with its line and payout; a payout that is named as the explanation goes before its own.
@@ -215,5 +230,6 @@ async fn case_of(tx: &Tx, exception: exception::Model, link: Option<&str>) -> Re
         (None, None) => None,
     };
     let payout = payout.filter(|payout| payout.currency == exception.currency);
-    Ok(Case { exception, line, payout })
+    let transaction = transaction_of(tx.conn(), &exception).await?;
+    Ok(Case { exception, line, transaction, payout })
 }

@@ -5,20 +5,23 @@ use std::collections::HashSet;
 use entity::{
     Timestamp, exception_note, exception_resolution,
     ids::{AccountId, BankLineId, ExceptionId, OrgId},
-    membership, reconciliation_exception as exception,
+    membership, processor_transaction, reconciliation_exception as exception,
     states::{ExceptionClass, ExceptionState, ResolutionKind, ResolutionState},
 };
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::{Expr, ExprTrait as _, LockType, OnConflict},
+    sea_query::{Expr, ExprTrait as _, LockType},
 };
 use time::OffsetDateTime;
 
 use super::model::NewException;
 use crate::{
     base::Currency,
-    db::Tx,
+    db::{
+        Tx,
+        bulk::{self, Kind, Known, List},
+    },
     error::{Error, Result},
 };
 
@@ -57,8 +60,7 @@ pub async fn raise(tx: &Tx, found: Vec<NewException>, now: OffsetDateTime) -> Re
             resolved_by: Set(None),
             resolution: Set(None),
         });
-        let insert = exception::Entity::insert_many(rows).on_conflict(OnConflict::new().do_nothing().to_owned());
-        let inserted = insert.exec_without_returning(tx.conn()).await?;
+        let inserted = bulk::insert(tx, rows.collect(), Known::Keep).await?;
         if usize::try_from(inserted).is_ok_and(|inserted| inserted < chunk.len()) {
             reopen(tx, chunk).await?;
         }
@@ -93,8 +95,8 @@ fn vanished(now: OffsetDateTime) -> sea_orm::UpdateMany<exception::Entity> {
 /// Closes the exceptions of bank lines that were explained after all.
 pub async fn lines_explained(tx: &Tx, lines: &[BankLineId], now: OffsetDateTime) -> Result<()> {
     for chunk in lines.chunks(ROWS_PER_QUERY) {
-        let update = vanished(now).filter(exception::Column::LineId.is_in(chunk.iter().copied()));
-        update.exec(tx.conn()).await?;
+        let chunk = List::of(tx.conn().get_database_backend(), Kind::Uuid, chunk.iter().map(|id| id.0.into()))?;
+        vanished(now).filter(chunk.contains("line_id")).exec(tx.conn()).await?;
     }
     Ok(())
 }
@@ -102,7 +104,8 @@ pub async fn lines_explained(tx: &Tx, lines: &[BankLineId], now: OffsetDateTime)
 /// Closes exceptions by their ids.
 pub async fn close_vanished(tx: &Tx, ids: &[ExceptionId], now: OffsetDateTime) -> Result<()> {
     for chunk in ids.chunks(ROWS_PER_QUERY) {
-        vanished(now).filter(exception::Column::Id.is_in(chunk.iter().copied())).exec(tx.conn()).await?;
+        let chunk = List::of(tx.conn().get_database_backend(), Kind::Uuid, chunk.iter().map(|id| id.0.into()))?;
+        vanished(now).filter(chunk.contains("id")).exec(tx.conn()).await?;
     }
     Ok(())
 }
@@ -308,4 +311,9 @@ pub async fn decide_resolution(
 /// True when somebody belongs to an organisation.
 pub async fn is_member(conn: &impl ConnectionTrait, org: OrgId, account: AccountId) -> Result<bool> {
     Ok(membership::Entity::find_by_id((org, account)).one(conn).await?.is_some())
+}
+
+/// A line of the processor.
+pub async fn find_transaction(conn: &impl ConnectionTrait, id: &str) -> Result<Option<processor_transaction::Model>> {
+    Ok(processor_transaction::Entity::find_by_id(id.to_owned()).one(conn).await?)
 }

@@ -9,11 +9,9 @@ use entity::{
     states::EntryKind,
 };
 use time::OffsetDateTime;
+use torv_money::standing::Position;
 
-use super::{
-    model::{allocate, take},
-    store,
-};
+use super::{model::allocate, store};
 use crate::{
     base::{Currency, Money},
     db::Tx,
@@ -99,7 +97,7 @@ async fn book_in(tx: &Tx, due: &Due, now: OffsetDateTime) -> Result<bool> {
         let [pending, payable, receivable] = accounts(*org);
         let held = store::standing(tx, due.order, &pending, due.currency).await?;
         let owed = store::standing(tx, due.order, &payable, due.currency).await?;
-        let taken = take(*minor, held, owed);
+        let taken = Position { pending_minor: held, payable_minor: owed }.take(*minor);
         let money = |minor| Money::new(minor, due.currency);
         lines.push(Line::debit(pending, money(taken.pending_minor)).of(due.order));
         lines.push(Line::debit(payable, money(taken.payable_minor)).of(due.order));

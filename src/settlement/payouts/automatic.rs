@@ -1,9 +1,7 @@
 //! Payouts of the operator's balance that the processor makes by itself: their rows follow its lines.
 
-use std::sync::{Mutex, PoisonError};
-
 use entity::{
-    ids::{PayoutId, PayoutRunId},
+    ids::{OrgId, PayoutId, PayoutRunId},
     states::PayoutRecipient,
 };
 use time::{Duration, OffsetDateTime};
@@ -13,10 +11,12 @@ use super::{
     store::{self, NewPayout},
 };
 use crate::{
+    base::Money,
     db::Tx,
     error::Result,
+    people::tax_profiles,
     ports::payments::{ProcessorPayout, Transaction, TransactionKind},
-    settlement::outside,
+    settlement::{bank, outside},
     state::AppState,
 };
 
@@ -24,22 +24,8 @@ use crate::{
 const ASK_EVERY_SECONDS: i64 = 600;
 /// How long a payout is asked about; a bank's reference that has not come by then never comes.
 const ASK_ABOUT_DAYS: i64 = 30;
-
-/// When this process last asked about payouts.
-#[derive(Debug, Default)]
-pub struct PayoutsAsked(Mutex<Option<OffsetDateTime>>);
-
-impl PayoutsAsked {
-    /// True when it is time to ask; then it counts as asked.
-    fn ask(&self, now: OffsetDateTime) -> bool {
-        let mut asked_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = asked_at.is_none_or(|at| now - at >= Duration::seconds(ASK_EVERY_SECONDS));
-        if due {
-            *asked_at = Some(now);
-        }
-        due
-    }
-}
+/// Payouts without a row that get one in one transaction.
+const ADOPTED_AT_ONCE: u64 = 100;
 
 /// Writes down, in the transaction that books its line, a payout that nobody here asked for, and that one came back.
 ///
@@ -54,21 +40,67 @@ pub async fn note_line(tx: &Tx, processor: &str, line: &Transaction, now: Offset
         }
         _ => return Ok(()),
     }
-    let Some(operator) = store::operator(tx).await? else {
+    let Some(operator) = tax_profiles::operator_id(tx.conn()).await? else {
+        // Its line is booked; it is an exception until there is somebody to make it out to, and then it gets its row.
         tracing::error!(payout = line.source_ref, "the processor paid out {sent}, and no organisation operates");
         return Ok(());
     };
-    let (words, at) = (format!("{processor}:{}", line.source_ref), line.created_at);
+    keep(tx, operator, &Sent { processor, reference: &line.source_ref, amount: sent, at: line.created_at }, now).await
+}
+
+/// A payout as its line tells of it.
+struct Sent<'a> {
+    processor: &'a str,
+    reference: &'a str,
+    amount: Money,
+    at: OffsetDateTime,
+}
+
+/// Writes a payout down as the operator's; nothing where that was done before.
+async fn keep(tx: &Tx, operator: OrgId, sent: &Sent<'_>, now: OffsetDateTime) -> Result<()> {
+    let words = format!("{}:{}", sent.processor, sent.reference);
     let new = NewPayout {
-        id: PayoutId::derived_at(&words, at),
-        run: PayoutRunId::derived_at(&words, at),
+        id: PayoutId::derived_at(&words, sent.at),
+        run: PayoutRunId::derived_at(&words, sent.at),
         recipient: PayoutRecipient::Operator,
         organization: operator,
-        amount: sent,
+        amount: sent.amount,
         source_ref: None,
     };
-    let row = store::insert_automatic(tx, new, &line.source_ref, at).await?;
-    announce_paid(tx, &row, now).await
+    match store::insert_automatic(tx, new, sent.reference, sent.at).await? {
+        Some(row) => announce_paid(tx, &row, now).await,
+        None => Ok(()),
+    }
+}
+
+/// Gives a row to payouts that were made while no organisation operated, once one does; returns how many.
+async fn adopt(app: &AppState) -> Result<usize> {
+    let lines = store::automatic_without_row(app.db.read(), None, ADOPTED_AT_ONCE).await?;
+    if lines.is_empty() || tax_profiles::operator_id(app.db.read()).await?.is_none() {
+        return Ok(0);
+    }
+    let now = app.clock.now();
+    app.db
+        .write("settlement.adopt_payouts", move |tx| {
+            let lines = lines.clone();
+            async move {
+                let Some(operator) = tax_profiles::operator_id(tx.conn()).await? else { return Ok((0, tx)) };
+                for line in &lines {
+                    let currency = crate::settlement::currency(&line.currency)?;
+                    let amount = Money::new(line.amount_minor, currency).checked_neg()?;
+                    let (processor, reference) = (line.processor.as_str(), line.source_ref.as_str());
+                    keep(&tx, operator, &Sent { processor, reference, amount, at: line.created_at.0 }, now).await?;
+                    if store::came_back(tx.conn(), reference).await? {
+                        store::mark_automatic_returned(&tx, reference).await?;
+                    }
+                    let words = format!("{processor}:{reference}");
+                    let payout = PayoutId::derived_at(&words, line.created_at.0);
+                    bank::matching::name_payout(&tx, reference, payout).await?;
+                }
+                Ok((lines.len(), tx))
+            }
+        })
+        .await
 }
 
 /// Asks about payouts that the processor made by itself, every ten minutes while something is missing; returns how
@@ -77,10 +109,11 @@ pub async fn note_line(tx: &Tx, processor: &str, line: &Transaction, now: Offset
 /// # Errors
 /// `Unavailable` when the processor does not answer; those of the database.
 pub async fn follow_payouts(app: &AppState) -> Result<usize> {
-    if !app.payments.features().automatic_payouts || !app.payouts_asked.ask(app.clock.now()) {
+    let every = Duration::seconds(ASK_EVERY_SECONDS);
+    if !app.payments.features().automatic_payouts || !app.payouts_asked.is_due(app.clock.now(), every) {
         return Ok(0);
     }
-    follow(app).await
+    Ok(adopt(app).await? + follow(app).await?)
 }
 
 /// Asks at once: the job of a webhook about a payout.

@@ -12,7 +12,7 @@ mod service;
 mod store;
 mod submit;
 
-pub use automatic::{PayoutsAsked, follow, follow_payouts};
+pub use automatic::{follow, follow_payouts};
 pub use http::routes;
 pub use keep_back::{KeptBack, keep_back, owed_to_others};
 pub use model::{Recipients, RunInput};
@@ -21,3 +21,4 @@ pub use submit::submit_payouts;
 
 pub(super) use automatic::note_line;
 pub(super) use service::settle_line;
+pub(super) use store::automatic_without_row;

@@ -1,13 +1,13 @@
 //! What a run pays, and when a refused payout is tried again.
 
-use std::collections::BTreeMap;
-
 use entity::{
     ids::{OrderId, OrgId, PayoutId},
     states::{AccountClass, EntryKind, PayoutRecipient},
 };
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
+use torv_money::payouts;
+pub use torv_money::payouts::due;
 
 use crate::{
     base::{Currency, Money, MoneyError},
@@ -94,45 +94,7 @@ pub fn payable_here(input: RunInput, automatic_payouts: bool) -> Result<RunInput
 }
 
 /// One provider's orders that a payout is to carry; every amount is positive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Due {
-    /// The provider.
-    pub organization: OrgId,
-    /// The orders with the share of each.
-    pub orders: Vec<(OrderId, Money)>,
-    /// Their sum.
-    pub total: Money,
-}
-
-impl Due {
-    /// The same, each order by itself.
-    pub fn by_order(self) -> Vec<Self> {
-        let organization = self.organization;
-        let alone = |(order, share)| Self { organization, orders: vec![(order, share)], total: share };
-        self.orders.into_iter().map(alone).collect()
-    }
-}
-
-/// Gathers what is payable per order (credits, so negative) into what is due, if it reaches the minimum.
-///
-/// # Errors
-/// [`MoneyError::Overflow`].
-pub fn due(
-    organization: OrgId,
-    payable: Vec<(OrderId, Money)>,
-    currency: Currency,
-    minimum_minor: i64,
-) -> Result<Option<Due>, MoneyError> {
-    let (mut orders, mut total) = (Vec::with_capacity(payable.len()), Money::zero(currency));
-    for (order, balance) in payable {
-        if balance.minor < 0 {
-            let share = balance.checked_neg()?;
-            total = total.checked_add(share)?;
-            orders.push((order, share));
-        }
-    }
-    Ok((total.minor >= minimum_minor && total.minor > 0).then_some(Due { organization, orders, total }))
-}
+pub type Due = payouts::Due<OrgId, OrderId>;
 
 /// The entry of a decided payout: each order's share leaves payable, the sum waits in clearing.
 pub fn decision(payout: PayoutId, due: &Due, now: OffsetDateTime) -> NewEntry {
@@ -154,7 +116,7 @@ pub fn decision(payout: PayoutId, due: &Due, now: OffsetDateTime) -> NewEntry {
 /// Only funds that can be spent count, while shares count as owed from the sale on.
 ///
 /// # Errors
-/// [`MoneyError::OutOfRange`] when the sum does not fit.
+/// [`MoneyError::Overflow`] when the sum does not fit.
 pub fn operator_share(
     balances: &[AccountBalance],
     unbooked_minor: i64,
@@ -166,13 +128,8 @@ pub fn operator_share(
         let owed = balance.organization_id.is_some() && !code.ends_with(".receivable");
         owed || matches!(code, "processor.available" | "clearing.transfer" | "clearing.refund")
     };
-    let sum: i128 = balances
-        .iter()
-        .filter(|balance| balance.balance.currency == currency && counts(balance))
-        .map(|balance| i128::from(balance.balance.minor))
-        .sum();
-    let minor = i64::try_from((sum - i128::from(unbooked_minor)).max(0)).map_err(|_| MoneyError::Overflow)?;
-    Ok(Money::new(minor, currency))
+    let counted = balances.iter().filter(|balance| counts(balance)).map(|balance| balance.balance);
+    payouts::left_over(counted, unbooked_minor, currency)
 }
 
 /// What must not leave, per currency: providers' shares wherever they stand, and what was decided and still has to be sent.
@@ -180,18 +137,14 @@ pub fn operator_share(
 /// Every currency that others were ever owed something in is there, with zero when all of it has left.
 ///
 /// # Errors
-/// [`MoneyError::OutOfRange`] when a sum does not fit.
+/// [`MoneyError::Overflow`] when a sum does not fit.
 pub fn owed_to_others(balances: &[AccountBalance]) -> Result<Vec<Money>, MoneyError> {
-    let mut owed: BTreeMap<Currency, i128> = BTreeMap::new();
-    for row in balances {
+    let stays = |row: &&AccountBalance| {
         let code = row.code.as_str();
         let share = code.starts_with("provider.") && row.class == AccountClass::Liability;
-        if share || matches!(code, "clearing.transfer" | "clearing.refund") {
-            *owed.entry(row.balance.currency).or_default() -= i128::from(row.balance.minor.min(0));
-        }
-    }
-    let fits = |(currency, minor)| Ok(Money::new(i64::try_from(minor).map_err(|_| MoneyError::Overflow)?, currency));
-    owed.into_iter().map(fits).collect()
+        share || matches!(code, "clearing.transfer" | "clearing.refund")
+    };
+    payouts::owed(balances.iter().filter(stays).map(|row| row.balance))
 }
 
 /// The key under which the processor is asked.
@@ -275,30 +228,11 @@ mod tests {
     }
 
     #[test]
-    fn less_than_the_minimum_waits_and_the_minimum_itself_is_paid() {
-        let payable = || vec![(OrderId::derived("a"), eur(-60)), (OrderId::derived("b"), eur(-40))];
-        let org = OrgId::derived("p");
-        let of = |minimum| due(org, payable(), eur(0).currency, minimum).expect("fits");
-        assert_eq!(of(101), None);
-        assert_eq!(of(100).expect("reached").total, eur(100));
-        assert_eq!(due(org, Vec::new(), eur(0).currency, 1), Ok(None));
-    }
-
-    #[test]
     fn an_order_with_nothing_due_is_not_carried() {
         let payable = vec![(OrderId::derived("a"), eur(5)), (OrderId::derived("b"), eur(-40))];
         let due = due(OrgId::derived("p"), payable, eur(0).currency, 1).expect("fits").expect("due");
         assert_eq!(due.orders, [(OrderId::derived("b"), eur(40))]);
         assert!(decision(PayoutId::derived("x"), &due, OffsetDateTime::UNIX_EPOCH).balanced().is_ok());
-    }
-
-    #[test]
-    fn where_shares_move_charge_by_charge_each_order_is_due_alone() {
-        let payable = vec![(OrderId::derived("a"), eur(-60)), (OrderId::derived("b"), eur(-40))];
-        let due = due(OrgId::derived("p"), payable, eur(0).currency, 100).expect("fits").expect("due");
-        let alone = due.clone().by_order();
-        assert_eq!(alone.iter().map(|due| due.total.minor).collect::<Vec<_>>(), [60, 40]);
-        assert!(alone.iter().all(|one| one.orders.len() == 1 && one.organization == due.organization));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Result},
     ledger::{self, Account, AccountBalance},
     people::{audit, payout_accounts},
-    ports::payments::{AccountStatus, Transaction, TransactionKind},
+    ports::payments::{Transaction, TransactionKind},
     settlement::receivables::netting,
     state::AppState,
 };
@@ -119,22 +119,11 @@ async fn plan(app: &AppState, input: RunInput) -> Result<Plan> {
     for organization_id in payable_to(&balances, input.currency) {
         let reason = match payout_accounts::asked(app, organization_id).await? {
             None => Some("It has no account at the processor yet.".to_owned()),
-            Some(status) => refusal(&status),
+            Some(status) => payout_accounts::refusal(&status),
         };
         plan.skipped.extend(reason.map(|reason| Skipped { organization_id, reason }));
     }
     Ok(plan)
-}
-
-/// Why the processor would not pay this account; nothing when it would.
-fn refusal(status: &AccountStatus) -> Option<String> {
-    if status.transfers_active {
-        return None;
-    }
-    if let Some(reason) = &status.disabled_reason {
-        return Some(format!("The processor stopped the account: {reason}."));
-    }
-    Some(format!("The processor still asks for: {}.", status.requirements_due.join(", ")))
 }
 
 async fn decide(

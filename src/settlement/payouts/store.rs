@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use entity::{
     Timestamp,
     ids::{OrderId, OrgId, PayoutId, PayoutRunId},
-    organization, payout, payout_item,
+    payout, payout_item, processor_transaction,
     states::{PayoutRecipient, PayoutState},
 };
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
-    sea_query::{Expr, ExprTrait as _},
+    QuerySelect as _, QueryTrait as _,
+    sea_query::{Expr, ExprTrait as _, OnConflict},
 };
 use time::OffsetDateTime;
 
@@ -75,13 +75,14 @@ fn active(new: NewPayout, now: OffsetDateTime) -> payout::ActiveModel {
     }
 }
 
-/// Stores a payout that the processor made by itself.
+/// Stores a payout that the processor made by itself; nothing where it is stored already.
 pub async fn insert_automatic(
     tx: &Tx,
     new: NewPayout,
     processor_ref: &str,
     at: OffsetDateTime,
-) -> Result<payout::Model> {
+) -> Result<Option<payout::Model>> {
+    let id = new.id;
     let row = payout::ActiveModel {
         state: Set(PayoutState::Paid),
         processor_ref: Set(Some(processor_ref.to_owned())),
@@ -90,20 +91,47 @@ pub async fn insert_automatic(
         is_itemised: Set(Some(false)),
         ..active(new, at)
     };
-    Ok(payout::Entity::insert(row).exec_with_returning(tx.conn()).await?)
+    let insert = payout::Entity::insert(row).on_conflict(OnConflict::new().do_nothing().to_owned());
+    if insert.exec_without_returning(tx.conn()).await? == 0 {
+        return Ok(None);
+    }
+    find(tx.conn(), id, None).await
 }
 
-/// The organisation that operates the exchange, the oldest one where there are several.
-pub async fn operator(tx: &Tx) -> Result<Option<OrgId>> {
-    Ok(organization::Entity::find()
+/// Lines of payouts that the processor made by itself and that have no row, the oldest first; of a period, or all. The
+/// condition is spelled out so that the index of payout lines serves it.
+pub async fn automatic_without_row(
+    conn: &impl ConnectionTrait,
+    period: Option<(Timestamp, Timestamp)>,
+    limit: u64,
+) -> Result<Vec<processor_transaction::Model>> {
+    use processor_transaction::Column::{AmountMinor, CreatedAt, Kind, OurRef, SourceRef};
+    let known = payout::Entity::find()
         .select_only()
-        .column(organization::Column::Id)
-        .filter(organization::Column::MayOperate.eq(true))
-        .order_by_asc(organization::Column::Id)
-        .limit(1)
-        .into_tuple()
-        .one(tx.conn())
-        .await?)
+        .column(payout::Column::ProcessorRef)
+        .filter(payout::Column::ProcessorRef.is_not_null())
+        .into_query();
+    let mut query = processor_transaction::Entity::find()
+        .filter(Expr::cust("kind IN ('payout', 'payout_failure')"))
+        .filter(Kind.eq("payout"))
+        .filter(AmountMinor.lt(0))
+        .filter(OurRef.is_null())
+        .filter(SourceRef.not_in_subquery(known))
+        .order_by_asc(CreatedAt)
+        .limit(limit);
+    if let Some((from, until)) = period {
+        query = query.filter(CreatedAt.gte(from)).filter(CreatedAt.lt(until));
+    }
+    Ok(query.all(conn).await?)
+}
+
+/// True when the processor says that this payout came back.
+pub async fn came_back(conn: &impl ConnectionTrait, processor_ref: &str) -> Result<bool> {
+    let line = processor_transaction::Entity::find()
+        .filter(Expr::cust("kind IN ('payout', 'payout_failure')"))
+        .filter(processor_transaction::Column::Kind.eq("payout_failure"))
+        .filter(processor_transaction::Column::SourceRef.eq(processor_ref));
+    Ok(line.one(conn).await?.is_some())
 }
 
 /// Marks a payout that the processor made by itself as come back. Its money goes with the next one.
@@ -191,17 +219,21 @@ pub async fn contested(tx: &Tx, payable: &[(OrderId, Money)]) -> Result<HashSet<
     Ok(contested)
 }
 
-/// The charge that paid an order; an attempt that went back by itself did not.
+/// The charge that a share of this order moves out of: the one that paid it, unless a share moved out of it before.
+/// What comes again after a dispute was won is more than the processor lets out of one charge, though the first came
+/// back; it moves out of the balance.
 pub async fn charge_of(tx: &Tx, order: OrderId) -> Result<Option<String>> {
-    Ok(payments::that_paid(tx.conn(), order).await?.and_then(|payment| payment.processor_ref))
+    let Some(charge) = payments::charge_that_paid(tx, order).await? else { return Ok(None) };
+    let earlier = payout_item::Entity::find().filter(payout_item::Column::OrderId.eq(order)).one(tx.conn()).await?;
+    Ok(Some(charge).filter(|_| earlier.is_none()))
 }
 
 /// The order that a payout carries alone: charge and transfer bear it at the processor.
 pub async fn group_of(conn: &impl ConnectionTrait, row: &payout::Model) -> Result<Option<String>> {
-    if row.source_ref.is_none() {
-        return Ok(None);
+    match items(conn, row.id, None, 2).await?.as_slice() {
+        [item] => Ok(Some(item.order_id.to_string())),
+        _ => Ok(None),
     }
-    Ok(items(conn, row.id, None, 1).await?.first().map(|item| item.order_id.to_string()))
 }
 
 /// What operator payouts amount to that the books don't show yet.

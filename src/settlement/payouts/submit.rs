@@ -78,6 +78,9 @@ async fn ask(app: &AppState, row: &payout::Model) -> Result<Result<String, Payme
         Ok(account) => account,
         Err(error) => return Ok(Err(error)),
     };
+    if let Err(error) = payout_accounts::require_active(app, row.organization_id).await? {
+        return Ok(Err(error));
+    }
     step("payments.transfer: before call")?;
     let answer = app
         .payments

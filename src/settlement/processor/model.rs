@@ -30,22 +30,10 @@ pub fn word(kind: &TransactionKind) -> String {
 
 /// True when the net waits before it can be spent: it is booked as pending, and moved later.
 ///
-/// Money that leaves is taken from what is available at once.
+/// The line itself says so, also of money that leaves: what goes back of a charge that is pending is taken from
+/// what is pending, and the processor's two balances would differ from the books until then.
 pub fn waits(line: &Transaction) -> bool {
-    match line.kind {
-        TransactionKind::Charge => true,
-        TransactionKind::Transfer
-        | TransactionKind::Payout
-        | TransactionKind::PayoutFailure
-        | TransactionKind::Fee
-        | TransactionKind::Refund
-        | TransactionKind::RefundFailure
-        | TransactionKind::TransferReversal
-        | TransactionKind::Dispute
-        | TransactionKind::DisputeReversal
-        | TransactionKind::Reserve => false,
-        TransactionKind::Other(_) => line.available_at > line.created_at,
-    }
+    line.kind == TransactionKind::Charge || line.available_at > line.created_at
 }
 
 /// What a line is about, as far as it is known.
@@ -122,7 +110,9 @@ mod tests {
 
     use super::*;
 
+    /// A line whose funds are there at once, except those of a charge.
     fn line(kind: TransactionKind, minor: i64, fee_minor: i64) -> Transaction {
+        let days = if kind == TransactionKind::Charge { 2 } else { 0 };
         Transaction {
             id: "txn_1".to_owned(),
             kind,
@@ -131,7 +121,17 @@ mod tests {
             source_ref: "ch_1".to_owned(),
             our_ref: None,
             created_at: OffsetDateTime::UNIX_EPOCH,
-            available_at: OffsetDateTime::UNIX_EPOCH + Duration::days(2),
+            available_at: OffsetDateTime::UNIX_EPOCH + Duration::days(days),
+        }
+    }
+
+    #[test]
+    fn what_goes_back_of_a_pending_charge_is_taken_from_what_is_pending() {
+        let at_once = line(TransactionKind::Refund, -10_001, 0);
+        let later = Transaction { available_at: at_once.created_at + Duration::days(2), ..at_once.clone() };
+        for (line, account) in [(at_once, Account::ProcessorAvailable), (later, Account::ProcessorPending)] {
+            let entry = entry(&line, Behind::default()).expect("fits").expect("moves money");
+            assert!(entry.lines.iter().any(|line| line.account == account && line.amount.minor == -10_001));
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use entity::{
     ids::{OrderId, PaymentId, RefundId},
     processor_transaction,
-    states::EntryKind,
+    states::{EntryKind, ExceptionClass},
 };
 use time::{Duration, OffsetDateTime};
 
@@ -18,14 +18,21 @@ use crate::{
     db::Tx,
     error::{Error, Result},
     ledger::{self, Account, Line, NewEntry},
-    ports::payments::{Transaction, TransactionKind},
-    settlement::{outside, payouts, reversals},
+    ports::payments::{Transaction, TransactionKind, UnreadableLine},
+    settlement::{
+        exceptions::{self, NewException},
+        outside, payouts, reversals,
+    },
     state::AppState,
     trade::refunds,
 };
 
 /// Lines asked for, stored and booked in one go.
 const PAGE_LINES: u32 = 500;
+/// The word of lines that can't be read: their money waits in `suspense.unreadable`.
+const UNREADABLE: &str = "unreadable";
+/// The currency of a line of nothing, where not even its currency can be read.
+const FALLBACK_CURRENCY: &str = "EUR";
 /// How far back every import reads again: lines appear late with an earlier time.
 const OVERLAP_SECONDS: i64 = 60;
 
@@ -41,7 +48,14 @@ pub async fn import_transactions(app: &AppState) -> Result<usize> {
     let (mut imported, mut after) = (0, None);
     loop {
         let page = app.payments.transactions(since, after.as_deref(), PAGE_LINES).await.map_err(outside)?;
-        imported += import_page(app, page.transactions).await?;
+        let (mut lines, mut troubles) = (page.transactions, Vec::new());
+        for unreadable in page.unreadable {
+            let (line, trouble) = set_aside(unreadable, app.clock.now())?;
+            lines.push(line);
+            troubles.push(trouble);
+        }
+        troubles.extend(lines.iter().filter_map(unknown));
+        imported += import_page(app, lines, troubles).await?;
         after = page.next;
         if after.is_none() {
             return Ok(imported);
@@ -49,7 +63,40 @@ pub async fn import_transactions(app: &AppState) -> Result<usize> {
     }
 }
 
-async fn import_page(app: &AppState, mut lines: Vec<Transaction>) -> Result<usize> {
+/// A line that can't be read, as one that is stored and booked to suspense, and what a person is told of it.
+fn set_aside(unreadable: UnreadableLine, now: OffsetDateTime) -> Result<(Transaction, NewException)> {
+    let UnreadableLine { id, reason, net, created_at } = unreadable;
+    let nothing = || FALLBACK_CURRENCY.parse().map(|currency| Money::new(0, currency)).map_err(Error::internal);
+    let amount = net.map_or_else(nothing, Ok)?;
+    let at = created_at.unwrap_or(now);
+    let sentence = format!("The processor's line {id} can't be read: {reason}. {amount} of it is booked to suspense.");
+    let new = NewException::new(ExceptionClass::UnreadableBalanceLine, id.clone(), amount, sentence);
+    let trouble = NewException { transaction_id: Some(id.clone()), occurred_at: Some(at), ..new };
+    let line = Transaction {
+        kind: TransactionKind::Other(UNREADABLE.to_owned()),
+        amount,
+        fee_minor: 0,
+        source_ref: id.clone(),
+        our_ref: None,
+        created_at: at,
+        available_at: at,
+        id,
+    };
+    Ok((line, trouble))
+}
+
+/// What a person is told of a line of a kind that is not known.
+fn unknown(line: &Transaction) -> Option<NewException> {
+    let TransactionKind::Other(word) = &line.kind else { return None };
+    if word == UNREADABLE {
+        return None;
+    }
+    let sentence = format!("The processor's line {} of {} is a {word}, which is not known here.", line.id, line.amount);
+    let new = NewException::new(ExceptionClass::UnknownBalanceLine, line.id.clone(), line.amount, sentence);
+    Some(NewException { transaction_id: Some(line.id.clone()), occurred_at: Some(line.created_at), ..new })
+}
+
+async fn import_page(app: &AppState, mut lines: Vec<Transaction>, troubles: Vec<NewException>) -> Result<usize> {
     let ids: Vec<String> = lines.iter().map(|line| line.id.clone()).collect();
     let known = store::known(app.db.read(), &ids).await?;
     lines.retain(|line| !known.contains(&line.id));
@@ -73,7 +120,7 @@ async fn import_page(app: &AppState, mut lines: Vec<Transaction>) -> Result<usiz
     let pays_out_by_itself = app.payments.features().automatic_payouts;
     app.db
         .write("settlement.import_transactions", move |tx| {
-            let (lines, behind) = (lines.clone(), behind.clone());
+            let (lines, behind, mut troubles) = (lines.clone(), behind.clone(), troubles.clone());
             async move {
                 lock_what_is_owed(&tx, &lines).await?;
                 let mine = store::claim(&tx, processor, &lines, now).await?;
@@ -88,6 +135,8 @@ async fn import_page(app: &AppState, mut lines: Vec<Transaction>) -> Result<usiz
                     refunds::settle_line(&tx, line, now).await?;
                 }
                 ledger::post(&tx, entries, now).await?;
+                troubles.retain(|new| mine.contains(&new.subject));
+                exceptions::raise(&tx, troubles, now).await?;
                 Ok((mine.len(), tx))
             }
         })

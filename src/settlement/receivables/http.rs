@@ -1,17 +1,22 @@
 //! Debts of providers and write-offs over HTTP.
 
+use std::collections::BTreeMap;
+
 use axum::{extract::State, http::StatusCode};
 use entity::{
     Timestamp,
-    ids::{AccountId, OrderId, OrgId, WriteOffId},
+    ids::{AccountId, LedgerAccountId, OrderId, OrgId, WriteOffId},
+    ledger_account,
     states::WriteOffState,
     write_off,
 };
+use sea_orm::ConnectionTrait;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use torv_money::receivables::Age;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    model::Age,
     service::{self, Wanted},
     store,
 };
@@ -29,7 +34,7 @@ use crate::{
     state::AppState,
 };
 
-/// Debts told in one answer; more are summed, and told when these are settled.
+/// Debts of one account told in one answer; more are summed, and told when these are settled.
 const DEBTS_TOLD_MAX: u64 = 500;
 
 /// The operations of debts and write-offs.
@@ -82,6 +87,8 @@ pub struct AgeingView {
 pub struct ReceivablesView {
     /// Each debt, the oldest order of each provider first.
     pub debts: Vec<ReceivableView>,
+    /// How many more there are.
+    pub debts_untold: u64,
     /// Their sums by currency and age.
     pub ageing: Vec<AgeingView>,
 }
@@ -92,6 +99,7 @@ pub struct ReceivablesView {
     responses((status = 200, description = "The debts", body = ReceivablesView, example = json!({
         "debts": [{"organization_id": "org_019352f0a1b27c3d8e4f5061728394a5", "order_id": "ord_019352f0a1b27c3d8e4f5061728394a5",
             "amount_minor": 8001, "currency": "EUR", "since": "2026-11-30T10:00:00Z", "age_days": "0-30"}],
+        "debts_untold": 0,
         "ageing": [{"currency": "EUR", "age_days": "0-30", "debts": 1, "amount_minor": 8001}]
     })))
 )]
@@ -102,7 +110,9 @@ pub async fn list_receivables(
     let of = (!actor.organization.may_operate).then(|| actor.org_id());
     let (conn, now) = (app.db.read(), app.clock.now());
     let mut debts = Vec::new();
-    for row in store::debt_accounts(conn, of).await? {
+    let accounts = store::debt_accounts(conn, of).await?;
+    let ageing = ageing(conn, &accounts, now).await?;
+    for row in accounts {
         let Some(organization_id) = row.organization_id else { continue };
         let (account, currency) = (Account::ProviderReceivable(organization_id), currency(&row.currency)?);
         let open = ledger::order_balances(conn, &account, currency, DEBTS_TOLD_MAX).await?;
@@ -114,17 +124,25 @@ pub async fn list_receivables(
             debts.push(ReceivableView { organization_id, order_id, amount_minor, currency, since, age_days });
         }
     }
-    Ok(Json(ReceivablesView { ageing: ageing(&debts), debts }))
+    let all: u64 = ageing.iter().map(|one| one.debts).sum();
+    Ok(Json(ReceivablesView { debts_untold: all.saturating_sub(debts.len() as u64), ageing, debts }))
 }
 
-fn ageing(debts: &[ReceivableView]) -> Vec<AgeingView> {
-    let mut of = std::collections::BTreeMap::new();
-    for debt in debts {
-        let sum: &mut (u64, i64) = of.entry((debt.currency, debt.age_days)).or_default();
-        *sum = (sum.0 + 1, sum.1.saturating_add(debt.amount_minor));
+/// All debts by currency and age, also those that are not told one by one.
+async fn ageing(
+    conn: &impl ConnectionTrait,
+    accounts: &[ledger_account::Model],
+    now: OffsetDateTime,
+) -> Result<Vec<AgeingView>> {
+    let mut of = BTreeMap::new();
+    let ids: Vec<LedgerAccountId> = accounts.iter().map(|row| row.id).collect();
+    for one in store::ageing(conn, &ids, now).await? {
+        let Some(row) = accounts.iter().find(|row| row.id == one.account) else { continue };
+        let sum: &mut (u64, i64) = of.entry((currency(&row.currency)?, one.age)).or_default();
+        *sum = (sum.0 + one.debts, sum.1.saturating_add(one.amount_minor));
     }
     let view = |((currency, age_days), (debts, amount_minor))| AgeingView { currency, age_days, debts, amount_minor };
-    of.into_iter().map(view).collect()
+    Ok(of.into_iter().map(view).collect())
 }
 
 /// A debt that is to be given up.

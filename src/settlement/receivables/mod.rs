@@ -4,7 +4,6 @@
 //! and is given up only when a second person of the operator agrees.
 
 mod http;
-mod model;
 pub(super) mod netting;
 mod service;
 mod store;

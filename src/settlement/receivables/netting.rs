@@ -10,8 +10,8 @@ use entity::{
 };
 use sea_orm::{EntityTrait as _, IntoActiveModel as _};
 use time::OffsetDateTime;
+use torv_money::receivables;
 
-use super::model;
 use crate::{
     base::{Currency, Money},
     db::Tx,
@@ -40,7 +40,7 @@ pub async fn net(
         return Ok(());
     }
     let blocked = reversals::in_flight(tx.conn(), organization, currency.code()).await?;
-    let all = model::set_off(payable, &debts, &blocked)?;
+    let all = receivables::set_off(payable, &debts, &blocked)?;
     if all.is_empty() {
         return Ok(());
     }

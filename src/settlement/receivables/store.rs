@@ -11,11 +11,19 @@ use entity::{
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, JoinType, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, sea_query::Expr,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _,
+    sea_query::{Expr, Query},
 };
 use time::OffsetDateTime;
+use torv_money::receivables::Age;
 
-use crate::{db::Tx, error::Result};
+use crate::{
+    db::{
+        Tx,
+        bulk::{Kind, List},
+    },
+    error::Result,
+};
 
 /// The currency of an order.
 pub async fn currency_of(conn: &impl ConnectionTrait, id: OrderId) -> Result<Option<String>> {
@@ -55,6 +63,67 @@ pub async fn since(
         .all(conn)
         .await?;
     Ok(rows.into_iter().map(|(order, micros)| (order, Timestamp::from_micros(micros))).collect())
+}
+
+/// How many debts of an age there are on an account, and their sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ageing {
+    /// The account.
+    pub account: LedgerAccountId,
+    /// How old they are.
+    pub age: Age,
+    /// How many.
+    pub debts: u64,
+    /// Their sum.
+    pub amount_minor: i64,
+}
+
+/// All debts on these accounts, summed by age in the database.
+pub async fn ageing(
+    conn: &impl ConnectionTrait,
+    accounts: &[LedgerAccountId],
+    now: OffsetDateTime,
+) -> Result<Vec<Ageing>> {
+    let to_entry =
+        posting::Entity::belongs_to(ledger_entry::Entity).from(posting::Column::EntryId).to(ledger_entry::Column::Id);
+    let of = List::of(conn.get_database_backend(), Kind::Uuid, accounts.iter().map(|id| id.0.into()))?;
+    let debts = posting::Entity::find()
+        .select_only()
+        .column(posting::Column::AccountId)
+        .expr_as(Expr::cust("SUM(posting.amount_minor)"), "minor")
+        .expr_as(Expr::cust("MIN(ledger_entry.effective_at)"), "since")
+        .join(JoinType::InnerJoin, to_entry.into())
+        .filter(of.contains("posting.account_id"))
+        .filter(posting::Column::OrderId.is_not_null())
+        .group_by(posting::Column::AccountId)
+        .group_by(posting::Column::OrderId)
+        .having(Expr::cust("SUM(posting.amount_minor) <> 0"))
+        .into_query();
+    let cases: Vec<String> = Age::ALL
+        .iter()
+        .zip(0..)
+        .filter_map(|(age, place)| {
+            Some(format!("WHEN since > {} THEN {place}", Timestamp(age.begins_after(now)?).micros()))
+        })
+        .collect();
+    let place = format!("CASE {} ELSE {} END", cases.join(" "), cases.len());
+    let query = Query::select()
+        .column("account_id")
+        .expr_as(Expr::cust(place), "place")
+        .expr_as(Expr::cust("CAST(COUNT(*) AS BIGINT)"), "debts")
+        .expr_as(Expr::cust("CAST(SUM(minor) AS BIGINT)"), "amount")
+        .from_subquery(debts, "debt")
+        .group_by_columns(["account_id", "place"])
+        .to_owned();
+    let mut found = Vec::new();
+    for row in conn.query_all(&query).await? {
+        let place: i32 = row.try_get("", "place")?;
+        let age = usize::try_from(place).ok().and_then(|place| Age::ALL.get(place)).copied().unwrap_or(Age::Older);
+        let debts: i64 = row.try_get("", "debts")?;
+        let (account, amount_minor) = (row.try_get("", "account_id")?, row.try_get("", "amount")?);
+        found.push(Ageing { account, age, debts: u64::try_from(debts).unwrap_or(0), amount_minor });
+    }
+    Ok(found)
 }
 
 pub async fn insert(tx: &Tx, row: write_off::Model) -> Result<()> {

@@ -5,18 +5,22 @@ use std::collections::{HashMap, HashSet};
 use entity::{
     dispute,
     ids::{OrderId, PaymentId, RefundId, ReversalId},
-    processor_transaction, refund, reversal,
+    payment, processor_transaction, refund, reversal,
     states::{DisputeState, RefundOrigin, RefundState, ReversalState},
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    QueryTrait as _,
+    sea_query::{Expr, ExprTrait as _},
 };
 
 use super::{
     model::{About, DifferenceClass, Findings, TimingClass},
     service::{PAGE_ROWS, Period},
 };
-use crate::{base::Money, error::Result, ports::payments::TransactionKind, settlement::currency};
+use crate::{
+    base::Money, error::Result, ports::payments::TransactionKind, settlement::currency, trade::payments::BANK,
+};
 
 /// Checks every document of the period for its line, and every line of the period for its document.
 pub async fn check(conn: &impl ConnectionTrait, period: Period, findings: &mut Findings) -> Result<()> {
@@ -63,6 +67,7 @@ async fn check_refunds(conn: &impl ConnectionTrait, period: Period, findings: &m
             .filter(refund::Column::DecidedAt.gte(period.from))
             .filter(refund::Column::DecidedAt.lt(period.until))
             .filter(refund::Column::State.is_in(decided))
+            .filter(goes_back_at_processor())
             .order_by_asc(refund::Column::Id)
             .limit(PAGE_ROWS);
         if let Some(after) = after {
@@ -76,6 +81,17 @@ async fn check_refunds(conn: &impl ConnectionTrait, period: Period, findings: &m
             check_refund(row, lines.get(&row.id.to_string()).map_or(&[], Vec::as_slice), findings)?;
         }
     }
+}
+
+/// The condition that a refund gives back what came by the processor; what came by bank goes back by bank.
+fn goes_back_at_processor() -> Expr {
+    let by_bank = payment::Entity::find()
+        .select_only()
+        .column(payment::Column::Id)
+        .filter(payment::Column::Processor.eq(BANK))
+        .filter(Expr::col((payment::Entity, payment::Column::Id)).equals((refund::Entity, refund::Column::PaymentId)))
+        .into_query();
+    Expr::exists(by_bank).not()
 }
 
 fn check_refund(row: &refund::Model, lines: &[Line], findings: &mut Findings) -> Result<()> {

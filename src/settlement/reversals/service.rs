@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use entity::{
     Timestamp,
-    ids::{OrderId, OrgId, ReversalId},
+    ids::{OrderId, OrgId, PayoutId, ReversalId},
     order_reduction, reversal,
     states::ReversalState,
 };
@@ -102,11 +102,17 @@ pub async fn behind(app: &AppState, lines: &[Transaction]) -> Result<HashMap<Str
     Ok(reversals.filter_map(explained).collect())
 }
 
-/// Learns from a line of the processor, in the transaction that books it, that a share came back.
+/// Learns from a line of the processor, in the transaction that books it, that a share came back, or that a provider
+/// got money from which a refused reversal may be taken now.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn settle_line(tx: &Tx, line: &Transaction, now: OffsetDateTime) -> Result<()> {
+    if line.kind == TransactionKind::Transfer
+        && let Some(payout) = line.our_ref.as_deref().and_then(|text| text.parse::<PayoutId>().ok())
+    {
+        return store::hasten(tx, payout, now).await;
+    }
     let Some(id) = line.our_ref.as_deref().and_then(|text| text.parse::<ReversalId>().ok()) else { return Ok(()) };
     if line.kind != TransactionKind::TransferReversal {
         return Ok(());

@@ -9,7 +9,7 @@ use entity::{
     states::{PayoutRecipient, ReversalState},
 };
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, JoinType, QueryFilter as _,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, JoinType, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, ExprTrait as _},
 };
@@ -104,13 +104,20 @@ pub async fn in_flight(conn: &impl ConnectionTrait, provider: OrgId, currency: &
     Ok(of)
 }
 
-/// Reversals that may be handed to the processor now, at most `limit`.
-pub async fn due_to_submit(conn: &impl ConnectionTrait, now: OffsetDateTime, limit: u64) -> Result<Vec<ReversalId>> {
+/// Reversals in a state whose time has come, at most `limit`: those to be handed to the processor, and refused ones to
+/// be asked for again.
+pub async fn due(
+    conn: &impl ConnectionTrait,
+    state: ReversalState,
+    now: OffsetDateTime,
+    limit: u64,
+) -> Result<Vec<ReversalId>> {
     Ok(reversal::Entity::find()
         .select_only()
         .column(reversal::Column::Id)
         .filter(reversal::Column::NextTryAt.is_not_null())
         .filter(reversal::Column::NextTryAt.lte(Timestamp(now)))
+        .filter(reversal::Column::State.eq(state))
         .order_by_asc(reversal::Column::NextTryAt)
         .limit(limit)
         .into_tuple()
@@ -147,8 +154,9 @@ pub enum Outcome {
     Taken(String),
     /// A definitive no that another attempt can change at that time.
     Refused(String, OffsetDateTime),
-    /// A definitive no for good.
-    GivenUp(String),
+    /// A definitive no that only money in the provider's account can change; asked for again at that time if it is
+    /// still owed then. Until then it can be set off.
+    GivenUp(String, OffsetDateTime),
     /// No answer; the same attempt is made again at that time.
     Unknown(OffsetDateTime),
 }
@@ -171,10 +179,10 @@ pub async fn note_outcome(tx: &Tx, row: &reversal::Model, outcome: &Outcome) -> 
             .col_expr(reversal::Column::Attempt, Expr::col(reversal::Column::Attempt).add(1))
             .col_expr(reversal::Column::FailureText, text(words))
             .col_expr(reversal::Column::NextTryAt, later(at)),
-        Outcome::GivenUp(words) => update
+        Outcome::GivenUp(words, at) => update
             .col_expr(reversal::Column::State, Expr::value(ReversalState::Refused))
             .col_expr(reversal::Column::FailureText, text(words))
-            .col_expr(reversal::Column::NextTryAt, never()),
+            .col_expr(reversal::Column::NextTryAt, later(at)),
         Outcome::Unknown(at) => update.col_expr(reversal::Column::NextTryAt, later(at)),
     };
     update.exec(tx.conn()).await?;
@@ -202,6 +210,71 @@ pub async fn mark_done(
         .exec_with_returning(tx.conn())
         .await?;
     Ok(rows.pop())
+}
+
+/// A reversal.
+pub async fn find(conn: &impl ConnectionTrait, id: ReversalId) -> Result<Option<reversal::Model>> {
+    Ok(reversal::Entity::find_by_id(id).one(conn).await?)
+}
+
+/// Makes a refused reversal one to be handed over now, over `minor`, with its next attempt; the caller holds the lock
+/// on the currency.
+pub async fn reopen(tx: &Tx, row: &reversal::Model, minor: i64, now: OffsetDateTime) -> Result<()> {
+    reversal::Entity::update_many()
+        .col_expr(reversal::Column::State, Expr::value(ReversalState::Created))
+        .col_expr(reversal::Column::AmountMinor, Expr::value(minor))
+        .col_expr(reversal::Column::Attempt, Expr::col(reversal::Column::Attempt).add(1))
+        .col_expr(reversal::Column::NextTryAt, Expr::value(Some(Timestamp(now))))
+        .filter(reversal::Column::Id.eq(row.id))
+        .filter(reversal::Column::State.eq(ReversalState::Refused))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Puts the next look at a refused reversal off; for good without a time.
+pub async fn postpone(tx: &Tx, id: ReversalId, until: Option<OffsetDateTime>) -> Result<()> {
+    reversal::Entity::update_many()
+        .col_expr(reversal::Column::NextTryAt, Expr::value(until.map(Timestamp)))
+        .filter(reversal::Column::Id.eq(id))
+        .filter(reversal::Column::State.eq(ReversalState::Refused))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Has refused reversals of whoever this payout went to looked at now: its account holds money again.
+pub async fn hasten(tx: &Tx, id: PayoutId, now: OffsetDateTime) -> Result<()> {
+    let Some(row) = payout::Entity::find_by_id(id).one(tx.conn()).await? else { return Ok(()) };
+    reversal::Entity::update_many()
+        .col_expr(reversal::Column::NextTryAt, Expr::value(Some(Timestamp(now))))
+        .filter(reversal::Column::OrganizationId.eq(row.organization_id))
+        .filter(reversal::Column::Currency.eq(row.currency))
+        .filter(reversal::Column::State.eq(ReversalState::Refused))
+        .filter(reversal::Column::NextTryAt.is_not_null())
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Which reversals to list.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted {
+    /// Only of this provider.
+    pub provider: Option<OrgId>,
+    pub order: Option<OrderId>,
+    pub state: Option<ReversalState>,
+    pub before: Option<ReversalId>,
+}
+
+/// Reversals, the newest first.
+pub async fn list(conn: &impl ConnectionTrait, wanted: Wanted, limit: u64) -> Result<Vec<reversal::Model>> {
+    let condition = Condition::all()
+        .add_option(wanted.provider.map(|org| reversal::Column::OrganizationId.eq(org)))
+        .add_option(wanted.order.map(|order| reversal::Column::OrderId.eq(order)))
+        .add_option(wanted.state.map(|state| reversal::Column::State.eq(state)))
+        .add_option(wanted.before.map(|before| reversal::Column::Id.lt(before)));
+    Ok(reversal::Entity::find().filter(condition).order_by_desc(reversal::Column::Id).limit(limit).all(conn).await?)
 }
 
 /// Reversals by their ids.

@@ -1,10 +1,10 @@
 //! Handing reversals to the processor, each once.
 
-use entity::{ids::ReversalId, reversal};
+use entity::{ids::ReversalId, reversal, states::ReversalState};
 use time::Duration;
 
 use super::{
-    model,
+    model, retry,
     service::amount_of,
     store::{self, Outcome},
 };
@@ -14,22 +14,26 @@ use crate::{
     state::AppState,
 };
 
+/// Hours for which processors surely remember an idempotency key; they promise a day.
+const KEY_HOURS: i64 = 20;
 /// Reversals handed over in one round.
 const REVERSALS_PER_ROUND: u64 = 50;
 
-/// Hands over what is due; returns how many were tried.
+/// Hands over what is due, refused ones that are still owed with it; returns how many were tried.
 ///
 /// # Errors
 /// Those of the database; what the processor says is kept in the reversal.
 pub async fn submit_reversals(app: &AppState) -> Result<usize> {
     let mut tried = 0;
-    for id in store::due_to_submit(app.db.read(), app.clock.now(), REVERSALS_PER_ROUND).await? {
+    retry::reopen_due(app).await?;
+    for id in store::due(app.db.read(), ReversalState::Created, app.clock.now(), REVERSALS_PER_ROUND).await? {
         tried += usize::from(submit(app, id).await?);
     }
     Ok(tried)
 }
 
-async fn submit(app: &AppState, id: ReversalId) -> Result<bool> {
+/// Hands one over if it is due and nobody else is at it; true if the processor was asked.
+pub(super) async fn submit(app: &AppState, id: ReversalId) -> Result<bool> {
     let now = app.clock.now();
     let until = now + Duration::seconds(model::LEASE_SECONDS);
     let leased = app
@@ -46,7 +50,7 @@ async fn submit(app: &AppState, id: ReversalId) -> Result<bool> {
             tracing::warn!(reversal = %id, attempt = row.attempt, code, "the processor refused reversal {id}: {text}");
             let text = format!("{code}: {text}");
             if model::is_final(&code, row.attempt) {
-                Outcome::GivenUp(text)
+                Outcome::GivenUp(text, now + model::retry_wait(row.attempt))
             } else {
                 Outcome::Refused(text, now + model::refused_wait(row.attempt))
             }
@@ -75,6 +79,14 @@ async fn ask(app: &AppState, row: &reversal::Model) -> Result<Option<Result<Stri
         amount: amount_of(row)?,
     };
     app.db.faults().step(|| "payments.reverse: before call".to_owned())?;
+    if row.created_at.0 < app.clock.now() - Duration::hours(KEY_HOURS) {
+        // The processor may have forgotten the key by now, and would take back again under it.
+        match app.payments.find_reversal(&request.transfer_ref, &request.our_ref).await {
+            Ok(None) => {}
+            Ok(Some(made)) => return Ok(Some(Ok(made))),
+            Err(error) => return Ok(Some(Err(error))),
+        }
+    }
     let answer = app.payments.reverse(&request).await;
     app.db.faults().step(|| "payments.reverse: after call".to_owned())?;
     Ok(Some(answer))

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use entity::{
     bank_line, bank_match, bank_payout, exception_resolution,
-    ids::BankLineId,
-    states::{BankLineState, MatchSubject, ResolutionState},
+    ids::{BankLineId, ExceptionId},
+    order, processor_transaction, reconciliation_exception,
+    states::{BankLineState, MatchSubject, ResolutionAccount, ResolutionState},
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
@@ -96,7 +97,11 @@ async fn check_line(
     let code = currency(&row.currency)?;
     expected.debit(&Account::Bank(row.account.clone()), Money::new(row.amount_minor, code));
     for part in parts {
-        expected.credit(&bank::account_of(part.subject), Money::new(part.amount_minor, code));
+        let Some(account) = account_of(conn, part).await? else {
+            report.require(false, || format!("a part of {} is a credit of no buyer", row.id));
+            continue;
+        };
+        expected.credit(&account, Money::new(part.amount_minor, code));
         if part.subject == MatchSubject::Exchange
             && let Some(id) = &part.bank_payout_id
             && let Some(payout) = bank_payout::Entity::find_by_id(id.clone()).one(conn).await?
@@ -107,6 +112,16 @@ async fn check_line(
         }
     }
     Ok(())
+}
+
+/// The account of a part; a credit's is that of the buyer of its order.
+async fn account_of(conn: &impl ConnectionTrait, part: &bank_match::Model) -> Result<Option<Account>> {
+    if let Some(account) = bank::account_of(part.subject) {
+        return Ok(Some(account));
+    }
+    let Some(order) = part.order_id else { return Ok(None) };
+    let row = order::Entity::find_by_id(order).one(conn).await?;
+    Ok(row.map(|row| Account::BuyerCredit(row.buyer_id)))
 }
 
 /// What is settled of each payout is what parts and resolutions settle, and never more than the payout.
@@ -149,8 +164,19 @@ async fn check_resolutions(conn: &impl ConnectionTrait, expected: &mut Expected)
     for row in done {
         let (Some(debit), Some(credit)) = (row.debit, row.credit) else { continue };
         let money = Money::new(row.amount_minor, currency(&row.currency)?);
-        expected.debit(&exceptions::account_of(debit), money);
-        expected.credit(&exceptions::account_of(credit), money);
+        let word = match [debit, credit].contains(&ResolutionAccount::SuspenseProcessor) {
+            true => word_of(conn, row.exception_id).await?,
+            false => None,
+        };
+        expected.debit(&exceptions::account_of(debit, word.as_deref()), money);
+        expected.credit(&exceptions::account_of(credit, word.as_deref()), money);
     }
     Ok(())
+}
+
+/// The kind of the processor's line that an exception is about.
+async fn word_of(conn: &impl ConnectionTrait, id: ExceptionId) -> Result<Option<String>> {
+    let row = reconciliation_exception::Entity::find_by_id(id).one(conn).await?;
+    let Some(line) = row.and_then(|row| row.transaction_id) else { return Ok(None) };
+    Ok(processor_transaction::Entity::find_by_id(line).one(conn).await?.map(|line| line.kind))
 }

@@ -1,6 +1,6 @@
 //! Invoices and credit notes against the orders and reductions they document, and their numbers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use entity::{
     document, document_series, documented_order, documented_reduction,
@@ -30,8 +30,8 @@ use crate::{
 /// Days after which a paid order without its documents is a violation; the sweep takes seconds.
 const ISSUE_DAYS_MAX: i64 = 1;
 
-/// What a document must be payable over, by source, leg and provider.
-type Payables = BTreeMap<(Uuid, DocumentLeg, Option<OrgId>), i128>;
+/// What a document must be payable over, by source, leg and provider, and whether it corrects a credit note.
+type Payables = BTreeMap<(Uuid, DocumentLeg, Option<OrgId>, bool), i128>;
 
 pub async fn check(
     conn: &impl ConnectionTrait,
@@ -80,6 +80,16 @@ async fn check_page(
         .into_tuple::<Uuid>()
         .all(conn)
         .await?;
+    let corrected: HashSet<Uuid> = documented_reduction::Entity::find()
+        .select_only()
+        .column(documented_reduction::Column::SourceId)
+        .filter(documented_reduction::Column::OrderId.is_in(ids()))
+        .filter(documented_reduction::Column::CorrectionIssuedAt.is_not_null())
+        .into_tuple::<Uuid>()
+        .all(conn)
+        .await?
+        .into_iter()
+        .collect();
     let reductions = order_reduction::Entity::find()
         .filter(order_reduction::Column::OrderId.is_in(ids()))
         .filter(order_reduction::Column::SourceId.is_in(credited))
@@ -97,7 +107,7 @@ async fn check_page(
         if row.documents_issued_at.is_some() {
             of_sale(row.id, mode, &own, &mut payables);
             let taken: Vec<_> = reductions.iter().filter(|part| part.order_id == row.id).cloned().collect();
-            of_reductions(mode, &own, &taken, &mut payables)?;
+            of_reductions(mode, &own, &taken, &corrected, &mut payables)?;
         } else {
             let late = row.closed_at.is_some_and(|at| at.0 + Duration::days(ISSUE_DAYS_MAX) < now);
             report.require(!late || !operated, || format!("{} is paid and has no invoice", row.id));
@@ -115,8 +125,8 @@ fn of_sale(order: OrderId, mode: TaxMode, lines: &[&order_line::Model], payables
             TaxMode::DeemedSupplier => (None, line.provider_minor),
         };
         let gross = i128::from(line.price_minor) + i128::from(line.tax_minor);
-        *payables.entry((source, DocumentLeg::Sale, sale)).or_default() += gross;
-        *payables.entry((source, DocumentLeg::Share, Some(line.provider_id))).or_default() += i128::from(share);
+        *payables.entry((source, DocumentLeg::Sale, sale, false)).or_default() += gross;
+        *payables.entry((source, DocumentLeg::Share, Some(line.provider_id), false)).or_default() += i128::from(share);
     }
 }
 
@@ -124,6 +134,7 @@ fn of_reductions(
     mode: TaxMode,
     lines: &[&order_line::Model],
     parts: &[order_reduction::Model],
+    corrected: &HashSet<Uuid>,
     payables: &mut Payables,
 ) -> Result<()> {
     let mut by_source: BTreeMap<Uuid, Vec<order_reduction::Model>> = BTreeMap::new();
@@ -141,7 +152,10 @@ fn of_reductions(
         };
         for (leg, provider) in shares.chain(sales) {
             let taken = taken_back(mode, leg, provider, &parts)?;
-            payables.insert((source, leg, provider), i128::from(taken.payable_minor));
+            payables.insert((source, leg, provider, false), i128::from(taken.payable_minor));
+            if corrected.contains(&source) {
+                payables.insert((source, leg, provider, true), i128::from(taken.payable_minor));
+            }
         }
     }
     Ok(())
@@ -155,13 +169,14 @@ fn compare<'a>(
 ) {
     payables.retain(|_, minor| *minor != 0);
     for row in documents {
-        let Some(payable) = payables.remove(&(row.source_id, row.leg, row.provider_id)) else {
+        let corrects = row.source_id != order.0 && documents::is_charge(row.kind);
+        let Some(payable) = payables.remove(&(row.source_id, row.leg, row.provider_id, corrects)) else {
             report.require(false, || format!("{} documents what {order} has not, or once more", row.id));
             continue;
         };
         report.equal(&format!("what {} is payable over", row.id), payable, i128::from(row.payable_minor));
     }
-    for ((_, leg, _), minor) in payables {
+    for ((_, leg, ..), minor) in payables {
         report.require(false, || format!("a document of {order} over {minor} minor units is missing ({leg})"));
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use entity::{
-    dispute, fee_share,
+    dispute, dispute_cost, fee_share,
     ids::{LedgerAccountId, OrderId, OrgId},
     ledger_account, netting, order, order_line, order_reduction, payout, payout_item, refund, reversal,
     states::{
-        DisputeState, PayoutRecipient, ReductionKind, RefundOrigin, RefundState, ReversalState, TaxMode, WriteOffState,
+        DisputeBearer, DisputeCostKind, DisputeState, PayoutRecipient, ReductionKind, RefundOrigin, RefundState,
+        ReversalState, TaxMode, WriteOffState,
     },
     write_off,
 };
@@ -19,7 +20,7 @@ use crate::{
     error::Result,
     ledger::{self, Account},
     settlement::fee_shares,
-    trade::reductions,
+    trade::{disputes, reductions},
 };
 
 /// Everything that happened to the orders of one page after their sale.
@@ -38,6 +39,8 @@ pub struct Later {
     paid_off: HashMap<(OrderId, OrgId), i64>,
     /// What providers bear of the processor's fees.
     fees: HashMap<OrderId, Vec<fee_share::Model>>,
+    /// What providers bear of lost disputes beyond their parts.
+    costs: HashMap<OrderId, Vec<dispute_cost::Model>>,
     booked: HashMap<(OrderId, LedgerAccountId), i64>,
     /// Whose accounts hold something of an order.
     holders: HashMap<OrderId, BTreeSet<OrgId>>,
@@ -71,6 +74,10 @@ pub async fn load(conn: &impl ConnectionTrait, ids: &[OrderId]) -> Result<Later>
             |row| row.order_id,
         ),
         fees: fee_shares::of_orders(conn, ids).await?,
+        costs: grouped(
+            dispute_cost::Entity::find().filter(dispute_cost::Column::OrderId.is_in(of())).all(conn).await?,
+            |row| row.order_id,
+        ),
         booked: ledger::orders_sums(conn, ids).await?,
         ..Later::default()
     };
@@ -219,7 +226,7 @@ pub fn check(
     check_whole(row, lines, later, report);
     check_splits(row, lines, later, report)?;
     check_strangers(row, lines, currency, later, report);
-    expect_operator(row, currency, later, report, expected);
+    expect_operator(row, lines, currency, later, report, expected);
     let mut shares: BTreeMap<OrgId, i64> = BTreeMap::new();
     for line in lines {
         *shares.entry(line.provider_id).or_default() += line.provider_minor;
@@ -328,6 +335,7 @@ fn check_strangers(
 /// The operator's share and tax, what waits in clearing for refunds, and what disputes hold or cost.
 fn expect_operator(
     row: &order::Model,
+    lines: &[order_line::Model],
     currency: Currency,
     later: &Later,
     report: &mut VerifyReport,
@@ -338,7 +346,8 @@ fn expect_operator(
     for part in later.active(row.id) {
         let is_lost = later.dispute_state(part) == Some(DisputeState::Lost);
         if part.kind == ReductionKind::Refund || is_lost {
-            expected.debit(&Account::Commission, money(part.operator_minor));
+            let keeps = part.bearer == Some(DisputeBearer::Provider);
+            expected.debit(&Account::Commission, money(if keeps { 0 } else { part.operator_minor }));
             if let Some(account) = vat.as_ref().filter(|_| part.tax_minor != 0) {
                 expected.debit(account, money(part.tax_minor));
             }
@@ -356,12 +365,43 @@ fn expect_operator(
             format!("{} is a mere warning, and yet it holds a share", dispute.id)
         });
         if dispute.state == DisputeState::Lost {
-            let parts = later.active(row.id).filter(|part| part.source_id == dispute.id.0);
-            let explained: i64 = parts.map(|part| part.provider_minor + part.operator_minor + part.tax_minor).sum();
             expected.credit(&Account::DisputeHold, money(dispute.amount_minor));
-            expected.debit(&Account::DisputeLoss, money(dispute.amount_minor - explained));
+            expect_loss(dispute, lines, currency, later, report, expected);
         }
     }
+}
+
+/// What a lost dispute costs beyond each party's part, from whom it was agreed to bear it.
+fn expect_loss(
+    dispute: &dispute::Model,
+    lines: &[order_line::Model],
+    currency: Currency,
+    later: &Later,
+    report: &mut VerifyReport,
+    expected: &mut Expected,
+) {
+    let parts = later.active(dispute.order_id).filter(|part| part.source_id == dispute.id.0);
+    let parts: Vec<_> = parts.cloned().collect();
+    let Ok(loss) = disputes::loss_of(lines, &parts, dispute.amount_minor) else {
+        report.hold(Invariant::Shares, false, || format!("{} takes amounts out of range", dispute.id));
+        return;
+    };
+    expected.debit(&Account::DisputeLoss, Money::new(loss.operator_minor, currency));
+    let of = |kind: DisputeCostKind| -> BTreeMap<OrgId, i64> {
+        let all = later.costs.get(&dispute.order_id).into_iter().flatten();
+        let mine = all.filter(|cost| cost.dispute_id == dispute.id && cost.kind == kind);
+        mine.map(|cost| (cost.organization_id, cost_of(cost))).collect()
+    };
+    let same = of(DisputeCostKind::Loss) == loss.providers;
+    report.hold(Invariant::Shares, same, || {
+        format!("providers bear something else of {} than their orders say", dispute.id)
+    });
+    let fees: i64 = of(DisputeCostKind::Fee).values().sum();
+    expected.credit(&Account::DisputeFees, Money::new(fees, currency));
+}
+
+fn cost_of(cost: &dispute_cost::Model) -> i64 {
+    cost.pending_minor + cost.payable_minor + cost.receivable_minor
 }
 
 /// One provider's share: what is held, pending, payable and owed, each in the books as it must be.
@@ -381,11 +421,17 @@ fn check_share(
     };
     let fees = || later.fees.get(&row.id).into_iter().flatten().filter(|fee| fee.organization_id == org);
     let borne: i64 = fees().map(|fee| fee.pending_minor + fee.payable_minor + fee.receivable_minor).sum();
-    let taken: i64 = borne + mine().map(|part| part.provider_minor).sum::<i64>();
+    let costs = || later.costs.get(&row.id).into_iter().flatten().filter(|cost| cost.organization_id == org);
+    let lost = |part: &order_reduction::Model| match part.bearer {
+        Some(DisputeBearer::Operator) => 0,
+        _ => part.provider_minor,
+    };
+    let taken: i64 = borne + mine().map(lost).sum::<i64>() + costs().map(cost_of).sum::<i64>();
     let held: i64 = mine().filter(is_open).map(|part| part.provider_minor).sum();
     let all = later.reductions.get(&row.id).into_iter().flatten().filter(|part| part.provider_id == org);
     let fee_debts: i64 = fees().map(|fee| fee.receivable_minor).sum();
-    let debts: i64 = fee_debts + all.map(|part| part.debt_minor - part.undone_debt_minor).sum::<i64>();
+    let cost_debts: i64 = costs().map(|cost| cost.receivable_minor).sum();
+    let debts: i64 = fee_debts + cost_debts + all.map(|part| part.debt_minor - part.undone_debt_minor).sum::<i64>();
     let came_back: i64 = later
         .reversals
         .get(&row.id)
@@ -413,8 +459,8 @@ fn check_share(
     report.hold(Invariant::Shares, carried - came_back <= share_minor, || {
         format!("{org} was paid more of {} than its share", row.id)
     });
-    // While the hold runs only a fee can be owed: of a sale that was given back whole it is still borne.
-    let untouched = carried == 0 && paid_with == 0 && debt <= borne;
+    // While the hold runs only costs can be owed: a fee of a sale that was given back whole, or a lost dispute's.
+    let untouched = carried == 0 && paid_with == 0 && debt <= borne + cost_debts;
     report.hold(Invariant::Shares, !runs || untouched, || format!("{} was paid out during its hold", row.id));
     let money = |minor| Money::new(minor, currency);
     let ought = [

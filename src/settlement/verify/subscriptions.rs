@@ -16,7 +16,14 @@ use sea_orm::{
 
 use super::{PAGE_ROWS, VerifyReport};
 use crate::{
-    error::Result, settlement::currency, state::AppState, terms::offers::plan::Meter, trade::prices::usage_price,
+    error::Result,
+    settlement::currency,
+    state::AppState,
+    terms::offers::plan::Meter,
+    trade::{
+        gross::Taxed,
+        prices::{ChargeRules, usage_price},
+    },
 };
 
 pub async fn check(app: &AppState, report: &mut VerifyReport, progress: &mut impl FnMut(&str, u64)) -> Result<()> {
@@ -165,6 +172,7 @@ async fn check_months(
         .order_by_asc(usage_budget::Column::Id)
         .all(conn)
         .await?;
+    let rates = tax_rates(conn, periods).await?;
     for period in periods {
         let units = sums.get(&period.number).copied().unwrap_or(0);
         let number = period.number;
@@ -172,10 +180,32 @@ async fn check_months(
         let budget =
             budgets.iter().rev().find(|budget| budget.set_at < period.until_at).and_then(|row| row.budget_minor);
         let price = usage_price(&rule, units)?;
-        let due = rules.chargeable(budget.map_or(price, |budget| price.min(budget)));
+        let due = due_minor(rules, budget.map_or(price, |budget| price.min(budget)), rates.get(&number).copied());
         report.equal(&format!("the price of month {number} of {}", row.id), due, period.amount_minor);
     }
     Ok(())
+}
+
+/// What is charged for a month that cost so much, at the tax rate of its order.
+fn due_minor(rules: ChargeRules, price_minor: i64, tax_bps: Option<u32>) -> i64 {
+    if rules.chargeable(price_minor) == 0 {
+        return 0;
+    }
+    Taxed { rules, tax_bps: tax_bps.unwrap_or(0) }.agreed(price_minor.min(rules.max_minor))
+}
+
+/// The tax rates of the orders that charge these periods, by their numbers.
+async fn tax_rates(conn: &impl ConnectionTrait, periods: &[subscription_period::Model]) -> Result<HashMap<i32, u32>> {
+    let number: HashMap<OrderId, i32> =
+        periods.iter().filter_map(|period| Some((period.order_id?, period.number))).collect();
+    let rates: Vec<(OrderId, i32)> = order_line::Entity::find()
+        .select_only()
+        .columns([order_line::Column::OrderId, order_line::Column::TaxBps])
+        .filter(order_line::Column::OrderId.is_in(number.keys().copied()))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    Ok(rates.into_iter().filter_map(|(id, bps)| Some((*number.get(&id)?, u32::try_from(bps).ok()?))).collect())
 }
 
 /// The units of each month of a meter.

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     auth::Actor,
+    base::Money,
     catalog::listings::{self, ListingFacts, OfferFacts},
     db::{
         Tx,
@@ -76,6 +77,7 @@ pub(super) async fn publish(
     crate::catalog::require_provider(&actor)?;
     let now = app.clock.now();
     let conditions = draft.check(now)?;
+    require_chargeable(app, &conditions)?;
     let id = OfferId::at(now);
     app.db
         .write("terms.publish_offer", move |tx| {
@@ -110,6 +112,25 @@ pub(super) async fn publish(
             }
         })
         .await
+}
+
+/// Refuses a price that no buyer could be charged. Of an offer with a quantity the buyer's whole is looked at instead.
+fn require_chargeable(app: &AppState, conditions: &Conditions) -> Result<()> {
+    let plan = conditions.plan.as_ref();
+    let has_quantity = plan.is_some_and(|plan| plan.quota.is_some() || !plan.volume.is_empty());
+    let Some(price) = conditions.price.filter(|_| !has_quantity) else { return Ok(()) };
+    let rules = app.payments.charge_rules(price.currency);
+    if rules.check(price).is_ok() {
+        return Ok(());
+    }
+    let money = |minor| Money::new(minor, price.currency);
+    let (min, max, step) = (money(rules.min_minor), money(rules.max_minor), money(rules.step_minor));
+    if rules.max_minor < rules.min_minor {
+        let detail = format!("Nobody can be charged in {} here: choose another currency.", price.currency);
+        return Err(Error::invalid("/price/currency", detail));
+    }
+    let detail = format!("Nobody can be charged {price}: choose {min} to {max}, in steps of {step}.");
+    Err(Error::invalid("/price/minor", detail))
 }
 
 /// Refuses an offer that is private to nobody, or to its own provider.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use entity::{
-    dispute,
+    Timestamp, dispute, dispute_cost,
     ids::OrgId,
-    order_reduction,
-    states::{EntryKind, OrderState, ReductionKind},
+    order_line, order_reduction,
+    states::{DisputeBearer, DisputeCostKind, EntryKind, OrderState, ReductionKind},
 };
 use time::OffsetDateTime;
 
@@ -17,23 +17,16 @@ use crate::{
     error::{Error, Result},
     ledger::{self, Account, Line, NewEntry},
     trade::{
-        grants,
         orders::OrderFacts,
-        reductions::{self, Taken},
+        reductions::{self, Position, Taken},
         usage,
     },
 };
 
 /// Holds each provider's part of what is disputed, wherever its share stands.
 ///
-/// More than is left of the order (after refunds) has no share behind it; lost, it is the operator's.
-pub async fn hold(
-    tx: &Tx,
-    row: &dispute::Model,
-    facts: &OrderFacts,
-    suspends: bool,
-    now: OffsetDateTime,
-) -> Result<()> {
+/// More than is left of the order (after refunds) has no share behind it.
+pub async fn hold(tx: &Tx, row: &dispute::Model, facts: &OrderFacts, now: OffsetDateTime) -> Result<()> {
     let currency = facts.total()?.currency;
     let (whole, earlier) = (reductions::parts_of(facts), reductions::active(tx.conn(), facts).await?);
     let left_minor = facts.order.total_minor - reductions::taken(&earlier)?;
@@ -49,11 +42,7 @@ pub async fn hold(
         lines.push(Line::credit(Account::ProviderDisputeHeld(part.provider), held));
     }
     post(tx, row, facts, EntryKind::DisputeHold, "opened", lines, now).await?;
-    reductions::insert(tx, row.id.0, ReductionKind::Dispute, facts.order.id, &taken, now).await?;
-    if suspends {
-        grants::end_of_order(tx, facts.order.id, &model::suspension(row.id), now).await?;
-    }
-    Ok(())
+    reductions::insert(tx, row.id.0, ReductionKind::Dispute, facts.order.id, &taken, now).await
 }
 
 /// Gives the held shares back.
@@ -62,29 +51,84 @@ pub async fn win(tx: &Tx, row: &dispute::Model, facts: &OrderFacts, now: OffsetD
     let undone = reductions::undo(tx, row.id.0, now).await?;
     let mut lines = released(&undone, currency)?;
     lines.extend(reductions::returned(&undone, facts.order.hold_ended_at.is_none(), currency));
-    post(tx, row, facts, EntryKind::DisputeWon, "won", lines, now).await?;
-    grants::reinstate(tx, facts.order.id, &model::suspension(row.id)).await
+    post(tx, row, facts, EntryKind::DisputeWon, "won", lines, now).await
 }
 
-/// Lets the money go: each party loses its part, the operator also what has no share behind it, and the
-/// access ends.
+/// Lets the money go, each part from whom it is agreed to bear it: the provider, the operator, or each its own.
 pub async fn lose(tx: &Tx, row: &dispute::Model, facts: &OrderFacts, now: OffsetDateTime) -> Result<()> {
     let currency = facts.total()?.currency;
-    let rows = store::reductions_of(tx.conn(), row.id).await?;
-    let mut lines = released(&rows, currency)?;
-    let mut explained = 0_i64;
-    for part in &rows {
-        explained += part.provider_minor + part.operator_minor + part.tax_minor;
-        lines.push(Line::debit(Account::Commission, Money::new(part.operator_minor, currency)));
+    let sold: Vec<order_line::Model> = facts.lines().cloned().collect();
+    let parts = borne(tx, row, &sold, now).await?;
+    let mut lines = released(&parts, currency)?;
+    for part in &parts {
+        if part.bearer != Some(DisputeBearer::Provider) {
+            lines.push(Line::debit(Account::Commission, Money::new(part.operator_minor, currency)));
+        }
         lines.extend(facts.tax_account().map(|account| Line::debit(account, Money::new(part.tax_minor, currency))));
     }
-    lines.push(Line::debit(Account::DisputeLoss, Money::new(row.amount_minor - explained, currency)));
+    let kept: Vec<_> = parts.iter().filter(|part| part.bearer == Some(DisputeBearer::Operator)).cloned().collect();
+    lines.extend(reductions::returned(&kept, facts.order.hold_ended_at.is_none(), currency));
+    let loss = model::loss_of(&sold, &parts, row.amount_minor)?;
+    lines.extend(charge(tx, row, facts, DisputeCostKind::Loss, &loss.providers, now).await?);
+    lines.push(Line::debit(Account::DisputeLoss, Money::new(loss.operator_minor, currency)));
     lines.push(Line::credit(Account::DisputeHold, Money::new(row.amount_minor, currency)));
     post(tx, row, facts, EntryKind::DisputeLost, "lost", lines, now).await?;
-    grants::end_of_order(tx, facts.order.id, &model::loss(row.id), now).await?;
-    usage::withdraw_pack(tx, facts.order.id).await?;
-    // One that was suspended before stays closed, and says why for good.
-    grants::reword_end(tx, facts.order.id, &model::suspension(row.id), &model::loss(row.id)).await
+    usage::withdraw_pack(tx, facts.order.id).await.map(drop)
+}
+
+/// Writes down who bears each held part; returns the parts as they are then.
+async fn borne(
+    tx: &Tx,
+    row: &dispute::Model,
+    sold: &[order_line::Model],
+    now: OffsetDateTime,
+) -> Result<Vec<order_reduction::Model>> {
+    let held = store::reductions_of(tx.conn(), row.id).await?;
+    let mut parts = Vec::with_capacity(held.len());
+    for bearer in DisputeBearer::ALL {
+        let of = held.iter().map(|part| part.line_no).filter(|no| model::bearer_of(sold, *no) == *bearer);
+        let of: Vec<i32> = of.collect();
+        if !of.is_empty() {
+            parts.extend(reductions::bear(tx, row.id.0, &of, *bearer, now).await?);
+        }
+    }
+    Ok(parts)
+}
+
+/// Takes from providers what they bear beyond their parts, and writes down from where; returns the debits.
+pub async fn charge(
+    tx: &Tx,
+    row: &dispute::Model,
+    facts: &OrderFacts,
+    kind: DisputeCostKind,
+    amounts: &BTreeMap<OrgId, i64>,
+    now: OffsetDateTime,
+) -> Result<Vec<Line>> {
+    if amounts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let currency = facts.total()?.currency;
+    let sums = reductions::order_account_sums(tx.conn(), facts.order.id).await?;
+    let mut positions = reductions::positions(&reductions::parts_of(facts), &sums, currency);
+    let (mut lines, mut costs) = (Vec::new(), Vec::new());
+    for (org, minor) in amounts {
+        let taken = positions.entry(*org).or_insert_with(Position::default).take(*minor);
+        lines.extend(reductions::debits(*org, taken, currency));
+        let torv_money::standing::Taken { pending_minor, payable_minor, receivable_minor } = taken;
+        costs.push(dispute_cost::Model {
+            dispute_id: row.id,
+            organization_id: *org,
+            kind,
+            order_id: facts.order.id,
+            currency: row.currency.clone(),
+            pending_minor,
+            payable_minor,
+            receivable_minor,
+            booked_at: Timestamp(now),
+        });
+    }
+    store::insert_costs(tx, costs).await?;
+    Ok(lines)
 }
 
 /// The debits that empty what is held.
@@ -98,7 +142,7 @@ fn released(rows: &[order_reduction::Model], currency: Currency) -> Result<Vec<L
     Ok(of.into_iter().map(line).collect())
 }
 
-async fn post(
+pub async fn post(
     tx: &Tx,
     row: &dispute::Model,
     facts: &OrderFacts,

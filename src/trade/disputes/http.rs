@@ -6,7 +6,8 @@ use axum::extract::State;
 use entity::{
     Timestamp, dispute,
     ids::{DisputeId, OrderId},
-    states::DisputeState,
+    order_line,
+    states::{DisputeBearer, DisputeState},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -40,7 +41,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": "dsp_019352f0a1b27c3d8e4f5061728394a5", "order_id": "ord_019352f0a1b27c3d8e4f5061728394a5",
-    "state": "needs_response", "amount": {"minor": 10001, "currency": "EUR"}, "reason": "product_not_received",
+    "state": "needs_response", "amount": {"minor": 10001, "currency": "EUR"}, "bearer": "split", "reason": "product_not_received",
     "evidence_due_at": "2026-12-05T10:00:00Z", "opened_at": "2026-11-28T10:00:00Z"
 }))]
 pub struct DisputeView {
@@ -52,6 +53,10 @@ pub struct DisputeView {
     pub state: DisputeState,
     /// What is disputed.
     pub amount: Money,
+    /// Who bears it with the processor's fee if it is lost, as agreed when the order was placed; absent where the lines of
+    /// the order differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bearer: Option<DisputeBearer>,
     /// The buyer's reason, in the processor's word.
     pub reason: String,
     /// Until when evidence is taken.
@@ -70,16 +75,18 @@ pub struct DisputeView {
     pub closed_at: Option<Timestamp>,
 }
 
-impl TryFrom<dispute::Model> for DisputeView {
-    type Error = Error;
-
-    fn try_from(row: dispute::Model) -> Result<Self> {
+impl DisputeView {
+    /// What is shown of a dispute about an order with these lines, among others.
+    fn of(row: dispute::Model, lines: &[order_line::Model]) -> Result<Self> {
+        let mut bearers = lines.iter().filter(|line| line.order_id == row.order_id).map(|line| line.dispute_bearer);
+        let first = bearers.next();
         let currency = row.currency.parse().map_err(|e: crate::base::currency::UnknownCurrency| Error::internal(e))?;
         Ok(Self {
             id: row.id,
             order_id: row.order_id,
             state: row.state,
             amount: Money::new(row.amount_minor, currency),
+            bearer: first.filter(|first| bearers.all(|other| other == *first)),
             reason: row.reason,
             evidence_due_at: row.evidence_due_at,
             statement: row.statement,
@@ -132,7 +139,8 @@ pub async fn list_disputes(
     let before = page_cursor(query.cursor.as_deref())?;
     let wanted = store::Wanted { provider, state: query.state, before };
     let rows = store::list(app.db.read(), wanted, limit + 1).await?;
-    let views = rows.into_iter().map(DisputeView::try_from).collect::<Result<_>>()?;
+    let lines = store::lines_of(app.db.read(), rows.iter().map(|row| row.order_id).collect()).await?;
+    let views = rows.into_iter().map(|row| DisputeView::of(row, &lines)).collect::<Result<_>>()?;
     Ok(Json(Page::from_rows(views, limit, |view: &DisputeView| view.id)))
 }
 
@@ -154,7 +162,8 @@ async fn shown(app: &AppState, actor: &Actor, id: DisputeId) -> Result<Json<Disp
     if seen_by(app, actor, row.order_id).await? == Seen::No {
         return Err(missing());
     }
-    Ok(Json(row.try_into()?))
+    let lines = store::lines_of(app.db.read(), vec![row.order_id]).await?;
+    Ok(Json(DisputeView::of(row, &lines)?))
 }
 
 /// The provider's side of it.

@@ -6,11 +6,17 @@
 
 mod booking;
 mod evidence;
+mod fees;
 pub mod http;
 mod model;
 mod service;
 mod store;
 
 pub use evidence::{accept, give_statement, submit};
+pub use fees::book_fees;
+pub use model::{fee_event, loss_of, spread};
 pub use service::{follow, poll};
 pub use store::{is_open, orders_in_dispute};
+
+pub(in crate::trade) use model::{OPEN, loss, suspension};
+pub(in crate::trade) use store::all_of;

@@ -4,7 +4,7 @@ use entity::{
     Timestamp, dispute,
     ids::{DisputeId, OrderId, PaymentId},
     payment,
-    states::DisputeState,
+    states::{DisputeBearer, DisputeState},
 };
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
@@ -22,7 +22,7 @@ use crate::{
     trade::{
         orders::{OrderFacts, store as orders},
         payments::{Inbox, store as payments},
-        refunds,
+        reductions, refunds,
     },
 };
 
@@ -59,9 +59,14 @@ pub async fn follow(app: &AppState, told: &Dispute, via: Inbox) -> Result<()> {
                 let known = store::by_ref(tx.conn(), processor, &told.processor_ref).await?;
                 let row = match known {
                     Some(row) => row,
-                    None => open(&tx, processor, &told, order, payment, now).await?,
+                    None => {
+                        let fresh = warning(processor, &told, order, payment, now);
+                        let fresh = dispute::Model { suspends_access: suspends, ..fresh };
+                        store::insert(&tx, fresh.clone()).await?;
+                        fresh
+                    }
                 };
-                advance(&tx, row, &told, &facts, suspends, now).await?;
+                advance(&tx, row, &told, &facts, now).await?;
                 Ok(((), tx))
             }
         })
@@ -82,16 +87,9 @@ async fn payment_of(app: &AppState, told: &Dispute) -> Result<payment::Model> {
     })
 }
 
-/// Stores a dispute as a warning, which moves nothing: what follows brings it forward.
-async fn open(
-    tx: &Tx,
-    processor: &str,
-    told: &Dispute,
-    order: OrderId,
-    payment: PaymentId,
-    now: OffsetDateTime,
-) -> Result<dispute::Model> {
-    let row = dispute::Model {
+/// A dispute as a warning, which moves nothing: what follows brings it forward.
+fn warning(processor: &str, told: &Dispute, order: OrderId, payment: PaymentId, now: OffsetDateTime) -> dispute::Model {
+    dispute::Model {
         id: DisputeId::at(now),
         processor: processor.to_owned(),
         processor_ref: told.processor_ref.clone(),
@@ -109,9 +107,9 @@ async fn open(
         held_at: None,
         closed_at: None,
         next_poll_at: None,
-    };
-    store::insert(tx, row.clone()).await?;
-    Ok(row)
+        suspends_access: false,
+        fee_due_at: None,
+    }
 }
 
 async fn advance(
@@ -119,7 +117,6 @@ async fn advance(
     mut row: dispute::Model,
     told: &Dispute,
     facts: &OrderFacts,
-    suspends: bool,
     now: OffsetDateTime,
 ) -> Result<()> {
     let to = model::state_of(told.stage);
@@ -129,7 +126,7 @@ async fn advance(
     if row.held_at.is_none() {
         // A warning can be about another amount than the dispute it becomes.
         row.amount_minor = told.amount.minor;
-        booking::hold(tx, &row, facts, suspends, now).await?;
+        booking::hold(tx, &row, facts, now).await?;
         row.held_at = Some(Timestamp(now));
         announce(tx, &row, "dispute.opened", now).await?;
     }
@@ -146,10 +143,13 @@ async fn advance(
             announce(tx, &row, "dispute.won", now).await?;
         } else {
             booking::lose(tx, &row, facts, now).await?;
+            let borne = facts.lines().any(|line| line.dispute_bearer == DisputeBearer::Provider);
+            row.fee_due_at = borne.then_some(Timestamp(now));
             announce(tx, &row, "dispute.lost", now).await?;
         }
     }
-    store::replace(tx, row).await
+    store::replace(tx, row).await?;
+    reductions::follow_money(tx, facts, now).await
 }
 
 async fn announce(tx: &Tx, row: &dispute::Model, kind: &'static str, now: OffsetDateTime) -> Result<()> {

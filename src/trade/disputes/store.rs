@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use entity::{
-    Timestamp, delivery, dispute, grant,
+    Timestamp, delivery, dispute, dispute_cost, grant,
     ids::{DisputeId, GrantId, ListingId, OrderId, OrgId},
     listing, order_line, order_reduction, processor_transaction,
     states::DisputeState,
@@ -74,6 +74,66 @@ pub async fn orders_in_dispute(conn: &impl ConnectionTrait, orders: &[OrderId]) 
         .await?
         .into_iter()
         .collect())
+}
+
+/// All disputes about an order, the first first.
+pub async fn all_of(tx: &Tx, order: OrderId) -> Result<Vec<dispute::Model>> {
+    let query = dispute::Entity::find().filter(dispute::Column::OrderId.eq(order)).order_by_asc(dispute::Column::Id);
+    Ok(query.all(tx.conn()).await?)
+}
+
+/// Writes down what providers bear beyond their parts.
+pub async fn insert_costs(tx: &Tx, costs: Vec<dispute_cost::Model>) -> Result<()> {
+    let rows = costs.into_iter().map(dispute_cost::Model::into_active_model);
+    dispute_cost::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+/// Lost disputes whose fee a provider owes, by id.
+pub async fn fees_due(
+    conn: &impl ConnectionTrait,
+    after: Option<DisputeId>,
+    limit: u64,
+) -> Result<Vec<dispute::Model>> {
+    let mut query = dispute::Entity::find()
+        .filter(dispute::Column::FeeDueAt.is_not_null())
+        .order_by_asc(dispute::Column::Id)
+        .limit(limit);
+    if let Some(after) = after {
+        query = query.filter(dispute::Column::Id.gt(after));
+    }
+    Ok(query.all(conn).await?)
+}
+
+/// Claims the fee of a dispute; false when somebody booked it.
+pub async fn claim_fee(tx: &Tx, id: DisputeId) -> Result<bool> {
+    let updated = dispute::Entity::update_many()
+        .col_expr(dispute::Column::FeeDueAt, Expr::value(Option::<Timestamp>::None))
+        .filter(dispute::Column::Id.eq(id))
+        .filter(dispute::Column::FeeDueAt.is_not_null())
+        .exec(tx.conn())
+        .await?;
+    Ok(updated.rows_affected == 1)
+}
+
+/// The processor's line that took the money of a dispute, once it is imported.
+pub async fn line_of(
+    conn: &impl ConnectionTrait,
+    row: &dispute::Model,
+) -> Result<Option<processor_transaction::Model>> {
+    Ok(processor_transaction::Entity::find()
+        .filter(processor_transaction::Column::SourceRef.eq(row.processor_ref.as_str()))
+        // As text, so that the partial index `idx_processor_dispute_lines` is taken.
+        .filter(Expr::cust("kind = 'dispute'"))
+        .order_by_asc(processor_transaction::Column::Id)
+        .one(conn)
+        .await?)
+}
+
+/// The lines of orders, for who bears a dispute about them.
+pub async fn lines_of(conn: &impl ConnectionTrait, orders: Vec<OrderId>) -> Result<Vec<order_line::Model>> {
+    let query = order_line::Entity::find().filter(order_line::Column::OrderId.is_in(orders));
+    Ok(query.order_by_asc(order_line::Column::LineNo).all(conn).await?)
 }
 
 /// What a dispute takes that was not won.

@@ -6,7 +6,7 @@ use axum::{extract::State, http::StatusCode};
 use entity::{
     Timestamp, fee_rule,
     ids::{FeeRuleId, ListingId, OfferId, OrgId},
-    states::{FeeBearer, OfferKind},
+    states::{DisputeBearer, FeeBearer, OfferKind},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -53,6 +53,10 @@ pub struct FeeRuleIn {
     pub price_max_minor: Option<i64>,
     /// Who bears what the processor charges; the operator, if absent.
     pub fee_bearer: Option<FeeBearer>,
+    /// Who bears a dispute that the buyer's bank decides against the sale, with the processor's fee for it: the
+    /// `operator` alone, the `provider` alone, or both (`split`: each loses its share, the operator bears the fee);
+    /// what the exchange has configured, if absent. Frozen with each order.
+    pub dispute_bearer: Option<DisputeBearer>,
     /// From when on; orders placed before keep their rule. Now, if absent; never in the past.
     pub from_at: Option<Timestamp>,
 }
@@ -88,6 +92,9 @@ pub struct FeeRuleView {
     pub price_max_minor: Option<i64>,
     /// Who bears what the processor charges.
     pub fee_bearer: FeeBearer,
+    /// Who bears lost disputes; what is configured, if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dispute_bearer: Option<DisputeBearer>,
     /// From when on.
     pub from_at: Timestamp,
     /// When it was made.
@@ -107,6 +114,7 @@ impl From<fee_rule::Model> for FeeRuleView {
             price_min_minor: row.price_min_minor,
             price_max_minor: row.price_max_minor,
             fee_bearer: row.fee_bearer,
+            dispute_bearer: row.dispute_bearer,
             from_at: row.from_at,
             created_at: row.created_at,
         }
@@ -129,7 +137,7 @@ impl FeeRuleIn {
     }
 }
 
-/// Makes a dated rule for the operator's share, and for who bears what the processor charges.
+/// Makes a dated rule for the operator's share, and for who bears what the processor charges and lost disputes.
 ///
 /// Of the rules in force the most specific one wins: about the offer, the listing, the provider, a price
 /// band, a currency, a kind of offer, in this order; among equals the last one. Rules are never changed or
@@ -162,6 +170,7 @@ pub async fn create_fee_rule(
         price_min_minor: input.price_min_minor,
         price_max_minor: input.price_max_minor,
         fee_bearer: input.fee_bearer.unwrap_or(FeeBearer::Operator),
+        dispute_bearer: input.dispute_bearer,
     };
     let made = write_rule(&app, actor, key, rule).await?;
     Ok((StatusCode::CREATED, Json(made.into())))

@@ -3,9 +3,11 @@
 use entity::{
     fee_rule,
     ids::{FeeRuleId, ListingId, OfferId, OrgId},
-    states::{FeeBearer, OfferKind},
+    states::{DisputeBearer, FeeBearer, OfferKind},
 };
 use time::OffsetDateTime;
+use torv_money::fee_rules;
+use uuid::Uuid;
 
 use crate::base::Money;
 
@@ -31,47 +33,44 @@ pub struct Fee {
     pub bps: u32,
     /// Who bears what the processor charges; the operator, without a rule.
     pub bearer: FeeBearer,
+    /// Who bears a lost dispute; none for what is configured.
+    pub dispute_bearer: Option<DisputeBearer>,
     /// The rule it comes from; none for the configured default.
     pub rule: Option<FeeRuleId>,
 }
 
 /// The fee of a sale at `at`; `default_bps` and the operator as bearer where no rule is in force.
 ///
-/// Of the rules in force that are about the sale, the most specific one wins. Compared are, in this order:
-/// about this offer, about this listing, about this provider, about a band of prices, about a currency,
-/// about a kind of offer. Among equals the rule wins that came into force last. A rule is taken whole: its
-/// share and its bearer belong together. What it says is frozen on the order line when the order is placed.
+/// Which rule holds is told by [`fee_rules::in_force`]. A rule is taken whole: its share and its bearer belong together.
+/// What it says is frozen on the order line when the order is placed.
 pub fn resolve(rules: &[fee_rule::Model], sale: Sale, at: OffsetDateTime, default_bps: u32) -> Fee {
-    let in_force = rules.iter().filter(|rule| rule.from_at.0 <= at && is_about(rule, sale));
-    let Some(rule) = in_force.max_by_key(|rule| specificity(rule)) else {
-        return Fee { bps: default_bps, bearer: FeeBearer::Operator, rule: None };
+    let sale = fee_rules::Sale {
+        provider: sale.provider.0,
+        listing: sale.listing.0,
+        offer: sale.offer.0,
+        kind: sale.kind,
+        price: sale.price,
+    };
+    let rules = rules.iter().map(|row| (row, as_rule(row)));
+    let Some(rule) = fee_rules::in_force(rules, &sale, at) else {
+        return Fee { bps: default_bps, bearer: FeeBearer::Operator, dispute_bearer: None, rule: None };
     };
     let bps = u32::try_from(rule.operator_bps).unwrap_or(default_bps);
-    Fee { bps, bearer: rule.fee_bearer, rule: Some(rule.id) }
+    Fee { bps, bearer: rule.fee_bearer, dispute_bearer: rule.dispute_bearer, rule: Some(rule.id) }
 }
 
-/// True when the rule is about this sale; the ends of its band are in it.
-fn is_about(rule: &fee_rule::Model, sale: Sale) -> bool {
-    rule.organization_id.is_none_or(|id| id == sale.provider)
-        && rule.listing_id.is_none_or(|id| id == sale.listing)
-        && rule.offer_id.is_none_or(|id| id == sale.offer)
-        && rule.offer_kind.is_none_or(|kind| kind == sale.kind)
-        && rule.currency.as_deref().is_none_or(|code| code == sale.price.currency.code())
-        && rule.price_min_minor.is_none_or(|minor| minor <= sale.price.minor)
-        && rule.price_max_minor.is_none_or(|minor| sale.price.minor <= minor)
-}
-
-/// What rules are compared by, as [`resolve`] says.
-fn specificity(rule: &fee_rule::Model) -> ([bool; 6], entity::Timestamp, FeeRuleId) {
-    let about = [
-        rule.offer_id.is_some(),
-        rule.listing_id.is_some(),
-        rule.organization_id.is_some(),
-        rule.price_min_minor.is_some() || rule.price_max_minor.is_some(),
-        rule.currency.is_some(),
-        rule.offer_kind.is_some(),
-    ];
-    (about, rule.from_at, rule.id)
+fn as_rule(row: &fee_rule::Model) -> fee_rules::Rule<'_, Uuid, OfferKind> {
+    fee_rules::Rule {
+        id: row.id.0,
+        provider: row.organization_id.map(|id| id.0),
+        listing: row.listing_id.map(|id| id.0),
+        offer: row.offer_id.map(|id| id.0),
+        kind: row.offer_kind,
+        currency: row.currency.as_deref(),
+        price_min_minor: row.price_min_minor,
+        price_max_minor: row.price_max_minor,
+        from_at: row.from_at.0,
+    }
 }
 
 #[cfg(test)]
@@ -112,6 +111,7 @@ mod tests {
             price_min_minor: None,
             price_max_minor: None,
             fee_bearer: FeeBearer::Operator,
+            dispute_bearer: None,
         }
     }
 
@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn without_rules_the_default_applies() {
-        assert_eq!(resolve(&[], sale(), NOW, 2_000), Fee { bps: 2_000, bearer: FeeBearer::Operator, rule: None });
+        let fallback = Fee { bps: 2_000, bearer: FeeBearer::Operator, dispute_bearer: None, rule: None };
+        assert_eq!(resolve(&[], sale(), NOW, 2_000), fallback);
     }
 
     #[test]
@@ -174,9 +175,12 @@ mod tests {
     }
 
     #[test]
-    fn share_and_bearer_come_from_the_same_rule() {
-        let borne = fee_rule::Model { fee_bearer: FeeBearer::Provider, ..rule(1_500, -3) };
-        assert_eq!(resolve(std::slice::from_ref(&borne), sale(), NOW, 9).bearer, FeeBearer::Provider);
-        assert_eq!(resolve(&[borne, rule(1_400, -1)], sale(), NOW, 9).bearer, FeeBearer::Operator);
+    fn share_and_bearers_come_from_the_same_rule() {
+        let dispute_bearer = Some(DisputeBearer::Provider);
+        let borne = fee_rule::Model { fee_bearer: FeeBearer::Provider, dispute_bearer, ..rule(1_500, -3) };
+        let fee = resolve(std::slice::from_ref(&borne), sale(), NOW, 9);
+        assert_eq!((fee.bearer, fee.dispute_bearer), (FeeBearer::Provider, dispute_bearer));
+        let fee = resolve(&[borne, rule(1_400, -1)], sale(), NOW, 9);
+        assert_eq!((fee.bearer, fee.dispute_bearer), (FeeBearer::Operator, None));
     }
 }

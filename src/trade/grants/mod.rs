@@ -4,6 +4,6 @@ pub mod http;
 mod service;
 mod store;
 
-pub(super) use service::end_of_order;
 pub use service::end_terms;
-pub(super) use store::{from_order, insert_all, is_open, reinstate, reword_end};
+pub(super) use service::{Door, set_door};
+pub(super) use store::{from_order, insert_all, is_open};

@@ -8,11 +8,15 @@ use entity::{
 };
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, IntoActiveModel, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, sea_query::Expr,
+    QuerySelect as _,
+    sea_query::{Expr, LockType},
 };
 use time::OffsetDateTime;
 
 use crate::{base::clock::add_months, db::Tx, error::Result, trade::orders::OrderFacts};
+
+/// How reasons begin and go on that a refund or a dispute gives, as patterns.
+const BY_MONEY: [&str; 3] = ["refunded by rfd_%", "disputed in dsp_%", "dsp_% was lost"];
 
 /// The grants that an order entitles to: one for each line that gives access.
 ///
@@ -124,43 +128,35 @@ pub(super) async fn end(tx: &Tx, id: GrantId, reason: &str, now: OffsetDateTime)
     Ok(updated.rows_affected == 1)
 }
 
-/// Ends the active grants of an order; returns them.
-pub(super) async fn end_of_order(
-    tx: &Tx,
-    order: OrderId,
-    reason: &str,
-    now: OffsetDateTime,
-) -> Result<Vec<grant::Model>> {
-    Ok(grant::Entity::update_many()
-        .col_expr(grant::Column::State, Expr::value(GrantState::Ended))
-        .col_expr(grant::Column::EndedAt, Expr::value(Some(Timestamp(now))))
-        .col_expr(grant::Column::EndReason, Expr::value(Some(reason)))
+/// Grants of an order that refunds and disputes decide about, locked: open ones, those that an overdue part of the
+/// price closes, and those that a refund or a dispute has closed. What ended by its term stays as it is.
+pub(super) async fn that_follow_money(tx: &Tx, order: OrderId) -> Result<Vec<grant::Model>> {
+    let by_money =
+        BY_MONEY.iter().map(|words| grant::Column::EndReason.like(*words)).fold(Condition::any(), Condition::add);
+    let ended = Condition::all().add(grant::Column::State.eq(GrantState::Ended)).add(by_money);
+    let open = grant::Column::State.is_in([GrantState::Active, GrantState::Suspended]);
+    Ok(grant::Entity::find()
         .filter(grant::Column::OrderId.eq(order))
-        .filter(grant::Column::State.eq(GrantState::Active))
-        .exec_with_returning(tx.conn())
+        .filter(Condition::any().add(open).add(ended))
+        .order_by_asc(grant::Column::Id)
+        .lock(LockType::Update)
+        .all(tx.conn())
         .await?)
 }
 
-/// Opens grants again that ended for this reason.
-pub(in crate::trade) async fn reinstate(tx: &Tx, order: OrderId, reason: &str) -> Result<()> {
+/// Writes where these grants stand; the caller holds their locks.
+pub(super) async fn set_door(
+    tx: &Tx,
+    ids: Vec<GrantId>,
+    state: GrantState,
+    ended_at: Option<OffsetDateTime>,
+    reason: Option<&str>,
+) -> Result<()> {
     grant::Entity::update_many()
-        .col_expr(grant::Column::State, Expr::value(GrantState::Active))
-        .col_expr(grant::Column::EndedAt, Expr::value(Option::<Timestamp>::None))
-        .col_expr(grant::Column::EndReason, Expr::value(Option::<String>::None))
-        .filter(grant::Column::OrderId.eq(order))
-        .filter(grant::Column::State.eq(GrantState::Ended))
-        .filter(grant::Column::EndReason.eq(reason))
-        .exec(tx.conn())
-        .await?;
-    Ok(())
-}
-
-/// Gives ended grants of an order another reason.
-pub(in crate::trade) async fn reword_end(tx: &Tx, order: OrderId, from: &str, to: &str) -> Result<()> {
-    grant::Entity::update_many()
-        .col_expr(grant::Column::EndReason, Expr::value(Some(to)))
-        .filter(grant::Column::OrderId.eq(order))
-        .filter(grant::Column::EndReason.eq(from))
+        .col_expr(grant::Column::State, Expr::value(state))
+        .col_expr(grant::Column::EndedAt, Expr::value(ended_at.map(Timestamp)))
+        .col_expr(grant::Column::EndReason, Expr::value(reason.map(str::to_owned)))
+        .filter(grant::Column::Id.is_in(ids))
         .exec(tx.conn())
         .await?;
     Ok(())

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, Result},
     ports::payments::BANK_TRANSFER,
     state::AppState,
+    trade::fees,
 };
 
 /// The order with everything frozen that was promised.
@@ -106,14 +107,16 @@ fn freeze_line(
         tax_bps: line.tax.bps,
         tax_category: line.tax.category.map(str::to_owned),
         fee_bearer: fee_bearer(quote, line),
+        dispute_bearer: line.fee.dispute_bearer.unwrap_or(app.config.trade.dispute_bearer),
         grants_access: true,
         period_from: trial_until.map(|_| Timestamp(now)),
         period_until: trial_until,
     }
 }
 
-/// Who bears the processor's fee: the provider, where the operator's rule says so or the offer agreed to it.
+/// Who bears the processor's fee of a line. What the composer of a bundle agreed to binds nobody else: the operator's
+/// rule for each partner does.
 fn fee_bearer(quote: &Quote, line: &QuotedLine) -> FeeBearer {
-    let agreed = quote.offer.plan.as_ref().and_then(|plan| plan.fee_bearer);
-    if agreed == Some(FeeBearer::Provider) { FeeBearer::Provider } else { line.fee.bearer }
+    let own = quote.offer.plan.as_ref().filter(|_| line.provider_id == quote.offer.provider_id);
+    fees::bearer(own.and_then(|plan| plan.fee_bearer), line.fee.bearer)
 }

@@ -179,7 +179,7 @@ pub async fn list_orders(
     Ok(Json(Page { items: items.collect(), next_cursor: page.next_cursor }))
 }
 
-/// Shows an order to its buyer and its providers; of a bundle each provider sees its own shares only.
+/// Shows an order to its buyer and its providers; of a bundle each provider sees its own lines only.
 #[utoipa::path(get, path = "/orders/{order_id}", tag = "trade", security(("bearer" = [])),
     params(("order_id" = OrderId, Path, description = "The order")),
     responses((status = 200, description = "The order", body = OrderView)))]

@@ -3,6 +3,7 @@
 mod checkout;
 mod freeze;
 pub mod http;
+mod later;
 mod model;
 pub(super) mod placing;
 pub(super) mod pricing;
@@ -12,7 +13,8 @@ mod service;
 pub(super) mod store;
 pub mod views;
 
-pub use checkout::{Checkout, Later, LaterReason, QuotedLine};
+pub use checkout::{Checkout, QuotedLine};
+pub use later::{Later, LaterReason};
 pub use model::{OrderError, Step};
 pub use quote::{Ask, Quote, quote};
 pub use service::{PlaceOrder, Placed, approve, cancel, decline, expire_due, place};

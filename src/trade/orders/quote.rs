@@ -22,8 +22,9 @@ use crate::{
     trade::{
         coupons::{self, Use},
         fees::{self, Sale},
+        gross::Taxed,
         subscriptions,
-        tax::{self, Supplied},
+        tax::{self, Purchase, Supplied},
     },
 };
 
@@ -93,16 +94,39 @@ pub async fn quote(app: &AppState, ask: &Ask, buyer: Option<OrgId>) -> Result<Qu
     }
     let reduction = coupon.as_ref().map(|coupon| coupon.reduction);
     let wish = Wish { quantity: ask.quantity, coupon: reduction, expected_units: ask.expected_units };
-    let rules = app.payments.charge_rules(offer.price.currency);
-    let checkout = checkout(offer, components, wish, &rules, now)?;
-    let supplied: Vec<_> =
-        checkout.lines.iter().map(|line| Supplied { provider: line.provider_id, net: line.due }).collect();
-    let taxes = tax::of_lines(app, &found.tax_profiles, buyer, &supplied, now).await?;
-    let checkout = checkout.with_taxes(taxes, &rules)?;
+    let purchase = Purchase { mode: app.config.trade.tax_mode, buyer, placed_at: now, supplied_on: now.date() };
+    let checkout = with_taxes(app, &found, components, wish, purchase).await?;
     // A coupon whose part rounds to nothing is not used up by it.
     let taken = checkout.coupon_minor();
     let coupon = coupon.filter(|_| taken > 0).map(|coupon| coupon.used(taken));
     Ok(Quote { offer: found.offer, quantity: ask.quantity, checkout, coupon })
+}
+
+/// Prices `components` and decides their tax. The parts of a price depend on the rate where a processor charges in
+/// steps, so where something is charged later the rate is asked for first.
+async fn with_taxes(
+    app: &AppState,
+    found: &ForSale,
+    components: Vec<Component>,
+    wish: Wish,
+    purchase: Purchase,
+) -> Result<Checkout> {
+    let (conn, now, profiles) = (app.db.read(), purchase.placed_at, &found.tax_profiles);
+    let rules = app.payments.charge_rules(found.offer.price.currency);
+    let untaxed = Taxed { rules, tax_bps: 0 };
+    let mut whole = checkout(&found.offer, components.clone(), wish, untaxed, now)?;
+    if let (Some(later), Some(line)) = (whole.schedule.first(), whole.lines.first()) {
+        let supplied = [Supplied { provider: line.provider_id, net: later.amount }];
+        let taxes = tax::of_lines(conn, profiles, purchase, &supplied).await?;
+        let tax_bps = taxes.lines.first().and_then(|tax| u32::try_from(tax.bps).ok()).unwrap_or(0);
+        if tax_bps > 0 {
+            whole = checkout(&found.offer, components, wish, Taxed { rules, tax_bps }, now)?;
+        }
+    }
+    let supplied: Vec<_> =
+        whole.lines.iter().map(|line| Supplied { provider: line.provider_id, net: line.due }).collect();
+    let taxes = tax::of_lines(conn, profiles, purchase, &supplied).await?;
+    whole.with_taxes(taxes, wish, &rules)
 }
 
 /// A buyer has one trial per listing: for a second one the offer has none.

@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    checkout::{LaterReason, QuotedLine},
+    checkout::QuotedLine,
+    later::LaterReason,
     quote::{self, Ask, Quote},
 };
 use crate::{
@@ -126,7 +127,8 @@ impl QuoteLineView {
 
 /// Something that is charged later without another order.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"reason": "renewal", "due_at": "2027-11-21T10:00:00Z", "amount": {"minor": 10001, "currency": "EUR"}}))]
+#[schema(example = json!({"reason": "renewal", "due_at": "2027-11-21T10:00:00Z", "amount": {"minor": 10001, "currency": "EUR"},
+    "total": {"minor": 12501, "currency": "EUR"}}))]
 pub struct LaterView {
     /// Why.
     pub reason: LaterReason,
@@ -134,6 +136,9 @@ pub struct LaterView {
     pub due_at: Timestamp,
     /// How much, before tax.
     pub amount: Money,
+    /// How much with tax, by the rules of today. The tax is decided anew when it is charged: it follows your tax profile
+    /// and the rates of then.
+    pub total: Money,
 }
 
 /// What a month of a metered offer costs.
@@ -234,7 +239,12 @@ impl TryFrom<Quote> for QuoteView {
             fee_bps: first.fee.bps,
             lines: checkout.lines.iter().map(|line| QuoteLineView::of(line, quantity)).collect(),
             schedule: later
-                .map(|later| LaterView { reason: later.reason, due_at: Timestamp(later.due_at), amount: later.amount })
+                .map(|later| LaterView {
+                    reason: later.reason,
+                    due_at: Timestamp(later.due_at),
+                    amount: later.amount,
+                    total: later.total,
+                })
                 .collect(),
             forecast: checkout.forecast.map(forecast),
             trial_until: checkout.trial_until.map(Timestamp),

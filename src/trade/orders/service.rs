@@ -174,8 +174,10 @@ fn check_against(quote: &Quote, actor: &Actor, input: &PlaceOrder) -> Result<()>
 }
 
 pub(super) fn news(facts: &OrderFacts, kind: &'static str) -> News {
-    let payload =
-        json!({"order_id": facts.order.id, "buyer_id": facts.order.buyer_id, "provider_id": facts.line.provider_id});
+    let payload = json!({
+        "order_id": facts.order.id, "buyer_id": facts.order.buyer_id, "provider_id": facts.line.provider_id,
+        "provider_ids": facts.providers(),
+    });
     News { topic: facts.line.listing_id.to_string(), kind, payload }
 }
 

@@ -45,6 +45,17 @@ impl OrderFacts {
         self.lines().any(|line| line.provider_id == org)
     }
 
+    /// Who sells something of it, each once, in the order of the lines.
+    pub fn providers(&self) -> Vec<OrgId> {
+        let mut providers = Vec::new();
+        for line in self.lines() {
+            if !providers.contains(&line.provider_id) {
+                providers.push(line.provider_id);
+            }
+        }
+        providers
+    }
+
     /// Puts an order and its lines together; nothing without a line.
     pub(super) fn new(order: order::Model, mut lines: Vec<order_line::Model>) -> Option<Self> {
         lines.sort_unstable_by_key(|line| line.line_no);
@@ -118,7 +129,7 @@ async fn with_lines(conn: &impl ConnectionTrait, orders: Vec<order::Model>) -> R
 }
 
 /// Several orders by their ids alone, in one statement.
-pub(super) async fn load_all(conn: &impl ConnectionTrait, ids: &[OrderId]) -> Result<Vec<OrderFacts>> {
+pub(in crate::trade) async fn load_all(conn: &impl ConnectionTrait, ids: &[OrderId]) -> Result<Vec<OrderFacts>> {
     let found = order::Entity::find().filter(order::Column::Id.is_in(ids.iter().copied())).also_lines(conn);
     found.await
 }

@@ -47,15 +47,12 @@ pub struct LineView {
     pub tax: Money,
     /// What the buyer pays for it.
     pub total: Money,
-    /// What of it the provider receives; not shown to other providers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider_share: Option<Money>,
-    /// What of it the operator keeps; not shown to other providers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub operator_share: Option<Money>,
-    /// The operator's part in basis points; not shown to other providers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fee_bps: Option<i32>,
+    /// What of it the provider receives.
+    pub provider_share: Money,
+    /// What of it the operator keeps.
+    pub operator_share: Money,
+    /// The operator's part in basis points.
+    pub fee_bps: i32,
     /// From when on it pays for a period.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub period_from: Option<Timestamp>,
@@ -86,9 +83,9 @@ pub struct OrderView {
     pub state: OrderState,
     /// Who buys.
     pub buyer_id: OrgId,
-    /// Who sells; of a bundle, its first line.
+    /// Who sells; of a bundle, its first line (for a provider of it, itself).
     pub provider_id: OrgId,
-    /// What; of a bundle, its first line.
+    /// What; of a bundle, its first line (for a provider of it, its own first one).
     pub listing_id: ListingId,
     /// At which offer.
     pub offer_id: OfferId,
@@ -99,17 +96,17 @@ pub struct OrderView {
     /// The buyer's own number for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purchase_order: Option<String>,
-    /// What the buyer pays.
+    /// What the buyer pays; for a provider of a bundle, for its own lines.
     pub total: Money,
     /// What of it is tax.
     pub tax: Money,
-    /// What of it the providers receive; for a provider of a bundle, what it receives itself.
+    /// What of it the providers receive.
     pub provider_share: Money,
-    /// What of it the operator keeps; for a provider of a bundle, of its own lines.
+    /// What of it the operator keeps.
     pub operator_share: Money,
     /// The operator's part in basis points, as it was when the order was placed; of a bundle, the first line's.
     pub fee_bps: i32,
-    /// What was ordered: one line, or one for each listing of a bundle.
+    /// What was ordered: one line, or one for each listing of a bundle; each of its providers sees its own alone.
     pub lines: Vec<LineView>,
     /// The terms that were accepted.
     pub licence_hash: String,
@@ -166,27 +163,23 @@ impl From<&payment::Model> for PaymentView {
 }
 
 impl OrderView {
-    /// The order as `org` may see it: whole for its buyer and a sole provider, without the shares of others for a
+    /// The order as `org` may see it: whole for its buyer and a sole provider, as an order of its own lines alone for a
     /// provider among several, and not at all for anybody else.
     pub(super) fn shown_to(mut self, org: OrgId) -> Option<Self> {
         if self.buyer_id == org {
             return Some(self);
         }
-        let mut own = None;
-        for line in &mut self.lines {
-            if line.provider_id != org {
-                (line.provider_share, line.operator_share, line.fee_bps) = (None, None, None);
-                continue;
-            }
-            let parts = (line.provider_share?, line.operator_share?, line.fee_bps?);
-            own = Some(match own {
-                None => parts,
-                Some((provider, operator, fee_bps)) => {
-                    (parts.0.checked_add(provider).ok()?, parts.1.checked_add(operator).ok()?, fee_bps)
-                }
-            });
-        }
-        (self.provider_share, self.operator_share, self.fee_bps) = own?;
+        self.lines.retain(|line| line.provider_id == org);
+        let first = self.lines.first()?;
+        (self.provider_id, self.listing_id) = (first.provider_id, first.listing_id);
+        (self.fee_bps, self.grant_id) = (first.fee_bps, first.grant_id);
+        let sum = |part: fn(&LineView) -> Money| {
+            self.lines.iter().map(part).try_fold(Money::zero(self.total.currency), Money::checked_add).ok()
+        };
+        let of_lines = (sum(|line| line.total)?, sum(|line| line.tax)?);
+        let shares = (sum(|line| line.provider_share)?, sum(|line| line.operator_share)?);
+        (self.total, self.tax) = of_lines;
+        (self.provider_share, self.operator_share) = shares;
         for payment in &mut self.payments {
             payment.action = None;
         }
@@ -272,9 +265,9 @@ fn line_view(line: &order_line::Model, currency: Currency, grant_id: Option<Gran
         discount: part(line.discount_minor),
         tax: part(line.tax_minor),
         total: part(line.price_minor).checked_add(part(line.tax_minor))?,
-        provider_share: Some(part(line.provider_minor)),
-        operator_share: Some(part(line.operator_minor)),
-        fee_bps: Some(line.fee_bps),
+        provider_share: part(line.provider_minor),
+        operator_share: part(line.operator_minor),
+        fee_bps: line.fee_bps,
         period_from: line.period_from,
         period_until: line.period_until,
         grant_id,

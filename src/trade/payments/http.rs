@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::service;
+use super::{messages, service};
 use crate::{
     auth::actor::{Acting, CanBuy},
     base::digest,
@@ -124,7 +124,7 @@ pub async fn receive_webhook(State(app): State<AppState>, request: Request) -> R
     let body = read_body(request, &app, limits::WEBHOOK_BODY_BYTES_MAX).await?;
     let Some(row) = store_message(&app, &signature, &body).await? else { return Ok(StatusCode::NO_CONTENT) };
     // It is stored: if this fails, the sweep tries again, and the sender need not.
-    if let Err(error) = service::handle_message(&app, &row).await {
+    if let Err(error) = messages::handle_message(&app, &row).await {
         tracing::warn!(event = row.event_id, "a webhook is handled later: {error}");
     }
     Ok(StatusCode::NO_CONTENT)

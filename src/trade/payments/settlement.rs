@@ -76,7 +76,7 @@ async fn order_of(app: &AppState, charge: &Charge) -> Result<OrderFacts> {
     orders::load(app.db.read(), payment.order_id).await
 }
 
-async fn open_accounts(app: &AppState, facts: &OrderFacts) -> Result<()> {
+pub(super) async fn open_accounts(app: &AppState, facts: &OrderFacts) -> Result<()> {
     let currency = facts.total()?.currency;
     let mut wanted = [Account::ClearingPayment, Account::ClearingRefund, Account::Commission]
         .map(|account| (account, currency))
@@ -126,7 +126,7 @@ fn announcement(facts: &OrderFacts, grants: &[grant::Model]) -> News {
     let payload = json!({
         "order_id": order.id, "grant_ids": grants.iter().map(|grant| grant.id).collect::<Vec<_>>(),
         "grant_id": grants.first().map(|grant| grant.id), "buyer_id": order.buyer_id,
-        "provider_id": facts.line.provider_id, "total_minor": order.total_minor, "currency": order.currency,
+        "provider_id": facts.line.provider_id, "provider_ids": facts.providers(), "total_minor": order.total_minor, "currency": order.currency,
     });
     News { topic: facts.line.listing_id.to_string(), kind: "order.completed", payload }
 }

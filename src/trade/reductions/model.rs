@@ -7,27 +7,20 @@ use entity::{
     order, order_line, order_reduction,
     states::TaxMode,
 };
+use torv_money::{reductions, standing};
+pub use torv_money::{
+    reductions::{split_off, taken},
+    standing::Position,
+};
 
 use crate::{
-    base::{Currency, Money, MoneyError, allocate},
+    base::{Currency, Money, MoneyError},
     ledger::{Account, Line},
     trade::orders::OrderFacts,
 };
 
 /// What one reduction takes of one line; all amounts in minor units, none negative.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parts {
-    /// The line.
-    pub line_no: i32,
-    /// Who sold it.
-    pub provider: OrgId,
-    /// Of the provider's share.
-    pub provider_minor: i64,
-    /// Of the operator's share.
-    pub operator_minor: i64,
-    /// Of the tax that the operator owes.
-    pub tax_minor: i64,
-}
+pub type Parts = reductions::Parts<OrgId>;
 
 /// The shares of every line, as they were frozen: what all reductions together can take.
 pub fn parts_of(facts: &OrderFacts) -> Vec<Parts> {
@@ -74,56 +67,15 @@ fn sums_by_line<'a>(whole: &[Parts], rows: impl Iterator<Item = &'a order_reduct
     sums
 }
 
-fn flat(parts: &[Parts]) -> Vec<i64> {
-    parts.iter().flat_map(|part| [part.provider_minor, part.operator_minor, part.tax_minor]).collect()
-}
-
-/// The sum of these parts.
-///
-/// # Errors
-/// [`MoneyError::Overflow`].
-pub fn taken(parts: &[Parts]) -> Result<i64, MoneyError> {
-    flat(parts).into_iter().try_fold(0_i64, i64::checked_add).ok_or(MoneyError::Overflow)
-}
-
-/// Splits `amount_minor` off what is left of an order: `whole` are its frozen shares, `earlier` what
-/// active reductions have taken of them, in the same order.
-///
-/// The split is of the cumulative amount, so many small refunds take from each party what one large one
-/// would. Where an earlier one was undone in between, what is left is split instead: then the cumulative
-/// split could ask a party for less than nothing.
-///
-/// # Errors
-/// [`MoneyError::OutOfRange`] for more than is left.
-pub fn split_off(whole: &[Parts], earlier: &[Parts], amount_minor: i64) -> Result<Vec<Parts>, MoneyError> {
-    let (shares, before) = (flat(whole), flat(earlier));
-    let left: Vec<i64> = shares.iter().zip(&before).map(|(share, gone)| share - gone).collect();
-    let already = taken(earlier)?;
-    let after = already.checked_add(amount_minor).ok_or(MoneyError::Overflow)?;
-    let cumulative = allocate::cumulative(&shares, 0, after)?;
-    let mut now: Vec<i64> = cumulative.iter().zip(&before).map(|(until, gone)| until - gone).collect();
-    if now.iter().any(|part| *part < 0) {
-        now = allocate::cumulative(&left, 0, amount_minor)?;
-    }
-    let part = |(part, minor): (&Parts, &[i64])| match minor {
-        [provider_minor, operator_minor, tax_minor] => Ok(Parts {
-            provider_minor: *provider_minor,
-            operator_minor: *operator_minor,
-            tax_minor: *tax_minor,
-            ..*part
-        }),
-        _ => Err(MoneyError::OutOfRange),
-    };
-    whole.iter().zip(now.chunks(3)).map(part).collect()
-}
-
-/// Where a provider's share of one order stands, in minor units.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Position {
-    /// While the hold lasts.
-    pub pending_minor: i64,
-    /// Due, and in no payout.
-    pub payable_minor: i64,
+/// The debits of a provider's accounts for what was taken from where it stood.
+pub fn debits(org: OrgId, from: standing::Taken, currency: Currency) -> Vec<Line> {
+    let debits = [
+        (Account::ProviderPending(org), from.pending_minor),
+        (Account::ProviderPayable(org), from.payable_minor),
+        (Account::ProviderReceivable(org), from.receivable_minor),
+    ];
+    let line = |(account, minor)| Line::debit(account, Money::new(minor, currency));
+    debits.into_iter().filter(|(_, minor)| *minor > 0).map(line).collect()
 }
 
 /// Where the share of each provider stands, from the sums of the order's postings.
@@ -159,19 +111,8 @@ impl Taken {
     }
 
     fn one(part: Parts, position: &mut Position, currency: Currency) -> Self {
-        let pending = part.provider_minor.min(position.pending_minor);
-        let payable = (part.provider_minor - pending).min(position.payable_minor);
-        let debt_minor = part.provider_minor - pending - payable;
-        position.pending_minor -= pending;
-        position.payable_minor -= payable;
-        let debits = [
-            (Account::ProviderPending(part.provider), pending),
-            (Account::ProviderPayable(part.provider), payable),
-            (Account::ProviderReceivable(part.provider), debt_minor),
-        ];
-        let line = |(account, minor)| Line::debit(account, Money::new(minor, currency));
-        let debits = debits.into_iter().filter(|(_, minor)| *minor > 0).map(line).collect();
-        Self { part, debt_minor, debits }
+        let from = position.take(part.provider_minor);
+        Self { part, debt_minor: from.receivable_minor, debits: debits(part.provider, from, currency) }
     }
 }
 
@@ -198,31 +139,10 @@ pub fn returned(rows: &[order_reduction::Model], hold_runs: bool, currency: Curr
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn line(line_no: i32, provider_minor: i64, operator_minor: i64, tax_minor: i64) -> Parts {
         Parts { line_no, provider: OrgId::derived("p"), provider_minor, operator_minor, tax_minor }
-    }
-
-    fn none(whole: &[Parts]) -> Vec<Parts> {
-        whole.iter().map(|part| Parts { provider_minor: 0, operator_minor: 0, tax_minor: 0, ..*part }).collect()
-    }
-
-    fn add(sum: &mut [Parts], more: &[Parts], sign: i64) {
-        for (sum, more) in sum.iter_mut().zip(more) {
-            sum.provider_minor += sign * more.provider_minor;
-            sum.operator_minor += sign * more.operator_minor;
-            sum.tax_minor += sign * more.tax_minor;
-        }
-    }
-
-    fn any_order() -> impl Strategy<Value = Vec<Parts>> {
-        let share = 0_i64..5_000_000;
-        proptest::collection::vec((share.clone(), share.clone(), share), 1..5).prop_map(|lines| {
-            (1_i32..).zip(lines).map(|(no, (provider, operator, tax))| line(no, provider, operator, tax)).collect()
-        })
     }
 
     #[test]
@@ -233,56 +153,5 @@ mod tests {
         let taken = Taken::all(&[line(1, 50, 10, 0), line(2, 5, 0, 0)], &mut positions, currency);
         assert_eq!((taken[0].debt_minor, taken[1].debt_minor), (20, 5));
         assert_eq!(taken[0].debits.iter().map(|line| line.amount.minor).collect::<Vec<_>>(), [30, 20]);
-    }
-
-    proptest! {
-        #[test]
-        fn refunds_in_any_parts_return_exactly_each_share(whole in any_order(), cuts in proptest::collection::vec(0_i64..=1_000, 1..12)) {
-            let total = taken(&whole).expect("fits");
-            let mut so_far = none(&whole);
-            for cut in cuts {
-                let left = total - taken(&so_far).expect("fits");
-                let amount = left * cut / 1_000;
-                let parts = split_off(&whole, &so_far, amount).expect("in range");
-                prop_assert_eq!(taken(&parts).expect("fits"), amount);
-                prop_assert!(flat(&parts).iter().all(|part| *part >= 0));
-                add(&mut so_far, &parts, 1);
-            }
-            let rest = total - taken(&so_far).expect("fits");
-            let last = split_off(&whole, &so_far, rest).expect("in range");
-            add(&mut so_far, &last, 1);
-            prop_assert_eq!(so_far, whole);
-        }
-
-        #[test]
-        fn one_that_is_undone_in_between_changes_nothing_about_the_end(
-            whole in any_order(), steps in proptest::collection::vec((0_i64..100, any::<bool>()), 1..20),
-        ) {
-            let total = taken(&whole).expect("fits");
-            let (mut so_far, mut active) = (none(&whole), Vec::<Vec<Parts>>::new());
-            for (percent, undo) in steps {
-                if undo && !active.is_empty() {
-                    let back = active.remove(usize::try_from(percent).expect("small") % active.len());
-                    add(&mut so_far, &back, -1);
-                    continue;
-                }
-                let left = total - taken(&so_far).expect("fits");
-                let parts = split_off(&whole, &so_far, left * percent / 100).expect("in range");
-                prop_assert!(flat(&parts).iter().all(|part| *part >= 0));
-                add(&mut so_far, &parts, 1);
-                prop_assert!(flat(&so_far).iter().zip(flat(&whole)).all(|(gone, share)| *gone <= share));
-                active.push(parts);
-            }
-            let rest = total - taken(&so_far).expect("fits");
-            let last = split_off(&whole, &so_far, rest).expect("in range");
-            add(&mut so_far, &last, 1);
-            prop_assert_eq!(so_far, whole);
-        }
-
-        #[test]
-        fn more_than_is_left_is_refused(whole in any_order(), over in 1_i64..1_000) {
-            let total = taken(&whole).expect("fits");
-            prop_assert_eq!(split_off(&whole, &none(&whole), total + over), Err(MoneyError::OutOfRange));
-        }
     }
 }

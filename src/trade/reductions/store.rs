@@ -6,7 +6,7 @@ use entity::{
     Timestamp,
     ids::{LedgerAccountId, OrderId},
     order_reduction,
-    states::ReductionKind,
+    states::{DisputeBearer, ReductionKind},
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
@@ -43,6 +43,23 @@ pub async fn active(conn: &impl ConnectionTrait, facts: &OrderFacts) -> Result<V
     Ok(facts.lines().map(of).collect())
 }
 
+/// What one refund or dispute took, line by line; nothing before it is booked.
+pub async fn of_source(conn: &impl ConnectionTrait, source_id: Uuid) -> Result<Vec<Parts>> {
+    let rows = order_reduction::Entity::find()
+        .filter(order_reduction::Column::SourceId.eq(source_id))
+        .order_by_asc(order_reduction::Column::LineNo)
+        .all(conn)
+        .await?;
+    let part = |row: order_reduction::Model| Parts {
+        line_no: row.line_no,
+        provider: row.provider_id,
+        provider_minor: row.provider_minor,
+        operator_minor: row.operator_minor,
+        tax_minor: row.tax_minor,
+    };
+    Ok(rows.into_iter().map(part).collect())
+}
+
 /// The sums of everything booked about an order, by account.
 pub async fn order_account_sums(conn: &impl ConnectionTrait, order: OrderId) -> Result<HashMap<LedgerAccountId, i64>> {
     ledger::order_sums(conn, order).await
@@ -72,6 +89,7 @@ pub async fn insert(
             recovery_asked_at: None,
             created_at: Timestamp(now),
             undone_at: None,
+            bearer: None,
         };
         row.into_active_model()
     });
@@ -82,19 +100,48 @@ pub async fn insert(
 /// The rows of a reduction that was undone.
 pub type Undone = Vec<order_reduction::Model>;
 
+/// Says who bears these lines of a lost dispute. Where it is the operator, the provider keeps its part, and debts are
+/// given up that nothing was asked for yet.
+pub async fn bear(
+    tx: &Tx,
+    source_id: Uuid,
+    line_nos: &[i32],
+    bearer: DisputeBearer,
+    now: OffsetDateTime,
+) -> Result<Vec<order_reduction::Model>> {
+    if bearer == DisputeBearer::Operator {
+        give_up_debts(tx, source_id, Some(line_nos), now).await?;
+    }
+    Ok(order_reduction::Entity::update_many()
+        .col_expr(order_reduction::Column::Bearer, Expr::value(Some(bearer)))
+        .filter(order_reduction::Column::SourceId.eq(source_id))
+        .filter(order_reduction::Column::LineNo.is_in(line_nos.iter().copied()))
+        .filter(order_reduction::Column::UndoneAt.is_null())
+        .exec_with_returning(tx.conn())
+        .await?)
+}
+
+/// Gives up what nothing was asked for yet, of some lines or of all.
+async fn give_up_debts(tx: &Tx, source_id: Uuid, line_nos: Option<&[i32]>, now: OffsetDateTime) -> Result<()> {
+    let mut update = order_reduction::Entity::update_many()
+        .col_expr(order_reduction::Column::UndoneDebtMinor, Expr::col(order_reduction::Column::DebtMinor))
+        .col_expr(order_reduction::Column::RecoveryAskedAt, Expr::value(Some(Timestamp(now))))
+        .filter(order_reduction::Column::SourceId.eq(source_id))
+        .filter(order_reduction::Column::UndoneAt.is_null())
+        .filter(order_reduction::Column::RecoveryAskedAt.is_null());
+    if let Some(line_nos) = line_nos {
+        update = update.filter(order_reduction::Column::LineNo.is_in(line_nos.iter().copied()));
+    }
+    update.exec(tx.conn()).await?;
+    Ok(())
+}
+
 /// Undoes a reduction and gives up debts that nothing was asked for yet; nothing when it was undone before.
 ///
 /// A debt that the provider's account was asked for stays: whether the money came back is not known
 /// here, so the share becomes payable again and the next payout sets the two off.
 pub async fn undo(tx: &Tx, source_id: Uuid, now: OffsetDateTime) -> Result<Undone> {
-    order_reduction::Entity::update_many()
-        .col_expr(order_reduction::Column::UndoneDebtMinor, Expr::col(order_reduction::Column::DebtMinor))
-        .col_expr(order_reduction::Column::RecoveryAskedAt, Expr::value(Some(Timestamp(now))))
-        .filter(order_reduction::Column::SourceId.eq(source_id))
-        .filter(order_reduction::Column::UndoneAt.is_null())
-        .filter(order_reduction::Column::RecoveryAskedAt.is_null())
-        .exec(tx.conn())
-        .await?;
+    give_up_debts(tx, source_id, None, now).await?;
     let undone = order_reduction::Entity::update_many()
         .col_expr(order_reduction::Column::UndoneAt, Expr::value(Some(Timestamp(now))))
         .filter(order_reduction::Column::SourceId.eq(source_id))

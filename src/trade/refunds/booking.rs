@@ -20,7 +20,6 @@ use crate::{
     ledger::{self, Account, Line, NewEntry},
     state::AppState,
     trade::{
-        grants,
         orders::OrderFacts,
         reductions::{self, Taken},
     },
@@ -36,6 +35,7 @@ pub(in crate::trade) async fn open_accounts(app: &AppState, facts: &OrderFacts) 
         Account::Commission,
         Account::DisputeHold,
         Account::DisputeLoss,
+        Account::DisputeFees,
     ];
     for line in facts.lines() {
         let org = line.provider_id;
@@ -79,10 +79,7 @@ pub(super) async fn book(tx: &Tx, row: &refund::Model, facts: &OrderFacts, now: 
     };
     ledger::post(tx, vec![entry], now).await?;
     reductions::insert(tx, row.id.0, ReductionKind::Refund, facts.order.id, &taken, now).await?;
-    let before = reductions::taken(&earlier)?;
-    if row.ends_access || before + amount.minor == facts.order.total_minor {
-        grants::end_of_order(tx, facts.order.id, &model::end_reason(row.id), now).await?;
-    }
+    reductions::follow_money(tx, facts, now).await?;
     announce(tx, row, "refund.approved", now).await
 }
 
@@ -105,7 +102,7 @@ pub(super) async fn undo(tx: &Tx, row: &refund::Model, facts: &OrderFacts, now: 
                 facts.tax_account().map(|account| Line::credit(account, Money::new(part.tax_minor, amount.currency))),
             );
         }
-        grants::reinstate(tx, facts.order.id, &model::end_reason(row.id)).await?;
+        reductions::follow_money(tx, facts, now).await?;
     }
     let entry = NewEntry {
         kind: EntryKind::RefundFailure,
@@ -118,10 +115,11 @@ pub(super) async fn undo(tx: &Tx, row: &refund::Model, facts: &OrderFacts, now: 
     announce(tx, row, "refund.failed", now).await
 }
 
+/// Tells of a refund, with everybody whose sale it is about.
 pub(super) async fn announce(tx: &Tx, row: &refund::Model, kind: &'static str, now: OffsetDateTime) -> Result<()> {
     let payload = json!({
         "refund_id": row.id, "order_id": row.order_id, "buyer_id": row.buyer_id, "amount_minor": row.amount_minor,
-        "currency": row.currency,
+        "currency": row.currency, "provider_ids": store::providers_of(tx.conn(), row.order_id).await?,
     });
     outbox::append(tx, vec![News { topic: row.order_id.to_string(), kind, payload }], now).await
 }
@@ -159,6 +157,7 @@ pub(super) fn new_refund(
         processor_ref: None,
         failure_text: None,
         paid_at: None,
+        withdrawn_at: None,
     }
 }
 

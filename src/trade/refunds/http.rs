@@ -15,6 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     model::Verdict,
+    own_part,
     service::{self, Asked},
     store,
 };
@@ -44,6 +45,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(approve_refund))
         .routes(routes!(decline_refund))
         .routes(routes!(appeal_refund))
+        .routes(routes!(withdraw_refund))
 }
 
 /// A refund, as the parties of the order and the operator see it.
@@ -65,7 +67,7 @@ pub struct RefundView {
     pub origin: RefundOrigin,
     /// Where it stands.
     pub state: RefundState,
-    /// How much.
+    /// How much; for a provider of a bundle, of its own lines.
     pub amount: Money,
     /// Why.
     pub reason: String,
@@ -100,6 +102,9 @@ pub struct RefundView {
     /// When the money left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
+    /// When the buyer took the request back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withdrawn_at: Option<Timestamp>,
 }
 
 impl TryFrom<refund::Model> for RefundView {
@@ -126,6 +131,7 @@ impl TryFrom<refund::Model> for RefundView {
             decision_note: row.decision_note,
             failure_text: row.failure_text,
             paid_at: row.paid_at,
+            withdrawn_at: row.withdrawn_at,
         })
     }
 }
@@ -247,6 +253,10 @@ pub async fn list_refunds(
     let before = page_cursor(query.cursor.as_deref())?;
     let wanted = store::Wanted { buyer, provider, order: query.order_id, state: query.state, before };
     let rows = store::list(app.db.read(), wanted, limit + 1).await?;
+    let rows = match actor.organization.may_operate {
+        true => rows,
+        false => own_part::shown_to(&app, actor.org_id(), rows).await?,
+    };
     let views = rows.into_iter().map(RefundView::try_from).collect::<Result<_>>()?;
     Ok(Json(Page::from_rows(views, limit, |view: &RefundView| view.id)))
 }
@@ -269,6 +279,10 @@ async fn shown(app: &AppState, actor: &Actor, id: RefundId) -> Result<Json<Refun
     if row.buyer_id != actor.org_id() && seen_by(app, actor, row.order_id).await? == Seen::No {
         return Err(missing());
     }
+    let row = match actor.organization.may_operate {
+        true => row,
+        false => own_part::shown_to(app, actor.org_id(), vec![row]).await?.pop().ok_or_else(missing)?,
+    };
     Ok(Json(row.try_into()?))
 }
 
@@ -344,6 +358,20 @@ pub async fn appeal_refund(
 ) -> Result<Json<RefundView>> {
     check_note(&input)?;
     service::appeal(&app, &actor, id, input.note).await?;
+    shown(&app, &actor, id).await
+}
+
+/// Takes a request for a refund back, as long as nobody has decided it. What it asked for can be asked for again.
+#[utoipa::path(post, path = "/refunds/{refund_id}/withdraw", tag = "trade", security(("bearer" = [])),
+    params(("refund_id" = RefundId, Path, description = "The refund")),
+    responses((status = 200, description = "Where it stands now", body = RefundView),
+              (status = 409, description = "It was decided, or taken back before")))]
+pub async fn withdraw_refund(
+    State(app): State<AppState>,
+    Acting(actor, _): Acting<CanBuy>,
+    Id(id): Id<RefundId>,
+) -> Result<Json<RefundView>> {
+    service::withdraw(&app, &actor, id).await?;
     shown(&app, &actor, id).await
 }
 

@@ -7,13 +7,16 @@
 mod booking;
 pub mod http;
 mod model;
+mod own_part;
 mod service;
 mod store;
 mod submit;
 
 pub use model::{Clock, Verdict, business_days_after};
-pub use service::{Asked, appeal, decide, escalate_overdue, issue, request};
-pub use submit::{hear, settle_line, submit_refunds};
+pub use service::{Asked, appeal, decide, escalate_overdue, issue, request, withdraw};
+pub use submit::{due_by_bank, hear, paid_by_bank, settle_line, submit_refunds};
 
 pub(in crate::trade) use booking::{open_accounts, refund_closed_order};
+pub(in crate::trade) use model::end_reason;
+pub(in crate::trade) use store::decided_of;
 pub use store::orders_with_requests;

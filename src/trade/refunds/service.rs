@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     auth::Actor,
+    base::Money,
     db::{
         Tx,
         idempotency::{Claim, IdempotencyKey, claim},
@@ -62,6 +63,7 @@ pub async fn request(
     key: IdempotencyKey,
 ) -> Result<RefundId> {
     let facts = party_order(app, actor, order, |facts| facts.order.buyer_id == actor.org_id()).await?;
+    require_step(app, &facts, asked.amount_minor)?;
     booking::open_accounts(app, &facts).await?;
     let (now, actor, trade) = (app.clock.now(), actor.clone(), app.config.trade.clone());
     let currency = facts.total()?.currency;
@@ -116,6 +118,7 @@ pub async fn issue(
         actor.organization.may_operate || model::sole_provider(facts).is_some_and(|org| org == actor.org_id())
     };
     let facts = party_order(app, actor, order, may).await?;
+    require_step(app, &facts, asked.amount_minor)?;
     booking::open_accounts(app, &facts).await?;
     let (now, actor, currency) = (app.clock.now(), actor.clone(), facts.total()?.currency);
     let id = app
@@ -163,6 +166,17 @@ async fn party_order(
     }
     let sees = facts.is_sold_by(actor.org_id()) || facts.order.buyer_id == actor.org_id();
     Err(if sees { Error::forbidden("This is for another party of the order.") } else { Error::not_found("order") })
+}
+
+/// Refuses a sum that the processor can't send back, before anybody decides about it.
+fn require_step(app: &AppState, facts: &OrderFacts, amount_minor: Option<i64>) -> Result<()> {
+    let currency = facts.total()?.currency;
+    let step_minor = app.payments.charge_rules(currency).step_minor.max(1);
+    if amount_minor.is_none_or(|minor| minor % step_minor == 0) {
+        return Ok(());
+    }
+    let step = Money::new(step_minor, currency);
+    Err(Error::invalid("/amount_minor", format!("Only multiples of {step} can be sent back.")))
 }
 
 /// The payment to give back from, and how much: what is asked for, if it is left and nothing is disputed.
@@ -299,6 +313,36 @@ pub async fn appeal(app: &AppState, actor: &Actor, id: RefundId, note: String) -
                 store::replace(&tx, appealed.clone()).await?;
                 booking::announce(&tx, &appealed, "refund.escalated", now).await?;
                 audit::record(&tx, &actor, "refund.appeal", id, json!({}), now).await?;
+                Ok(((), tx))
+            }
+        })
+        .await
+}
+
+/// A buyer takes a request back that nobody has decided: what it asked for can be asked for again.
+///
+/// # Errors
+/// `NotFound` for another buyer's; `Conflict` for one that was decided or taken back; those of the database.
+pub async fn withdraw(app: &AppState, actor: &Actor, id: RefundId) -> Result<()> {
+    let missing = || Error::not_found("refund");
+    let row = store::find(app.db.read(), id).await?.filter(|row| row.buyer_id == actor.org_id()).ok_or_else(missing)?;
+    let (now, actor, order) = (app.clock.now(), actor.clone(), row.order_id);
+    app.db
+        .write("trade.withdraw_refund", move |tx| {
+            let actor = actor.clone();
+            async move {
+                orders::lock(&tx, order).await?;
+                let row = store::find(tx.conn(), id).await?.ok_or_else(missing)?;
+                if !model::OPEN.contains(&row.state) {
+                    let text =
+                        format!("Only a request that nobody has decided can be withdrawn: this one is {}.", row.state);
+                    return Err(Error::conflict(text));
+                }
+                let state = RefundState::Withdrawn;
+                let withdrawn = refund::Model { state, withdrawn_at: Some(Timestamp(now)), ..row };
+                store::replace(&tx, withdrawn.clone()).await?;
+                booking::announce(&tx, &withdrawn, "refund.withdrawn", now).await?;
+                audit::record(&tx, &actor, "refund.withdraw", id, json!({"order_id": order}), now).await?;
                 Ok(((), tx))
             }
         })

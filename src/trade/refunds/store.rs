@@ -4,7 +4,7 @@ use entity::{
     Timestamp,
     ids::{OrderId, OrgId, RefundId},
     order_line, refund,
-    states::RefundState,
+    states::{RefundOrigin, RefundState},
 };
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
@@ -34,6 +34,29 @@ pub async fn replace(tx: &Tx, row: refund::Model) -> Result<()> {
 
 pub async fn find(conn: &impl ConnectionTrait, id: RefundId) -> Result<Option<refund::Model>> {
     Ok(refund::Entity::find_by_id(id).one(conn).await?)
+}
+
+/// Who sold something of an order, each once.
+pub async fn providers_of(conn: &impl ConnectionTrait, order: OrderId) -> Result<Vec<OrgId>> {
+    let lines = order_line::Entity::find().filter(order_line::Column::OrderId.eq(order));
+    let mut providers: Vec<OrgId> =
+        lines.select_only().column(order_line::Column::ProviderId).into_tuple().all(conn).await?;
+    providers.sort_unstable();
+    providers.dedup();
+    Ok(providers)
+}
+
+/// Refunds of an order that were approved, whatever came of them, in the order of their decisions.
+pub async fn decided_of(tx: &Tx, order: OrderId) -> Result<Vec<refund::Model>> {
+    Ok(refund::Entity::find()
+        .filter(refund::Column::OrderId.eq(order))
+        .filter(refund::Column::State.is_not_in([RefundState::Requested, RefundState::Escalated]))
+        .filter(refund::Column::State.is_not_in([RefundState::Declined, RefundState::Withdrawn]))
+        .filter(refund::Column::Origin.ne(RefundOrigin::ClosedOrder))
+        .order_by_asc(refund::Column::DecidedAt)
+        .order_by_asc(refund::Column::Id)
+        .all(tx.conn())
+        .await?)
 }
 
 /// Sum of the requests of an order that nobody has decided yet.

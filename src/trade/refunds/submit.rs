@@ -1,11 +1,12 @@
 //! Handing decided refunds to the processor, each once, and learning what became of them.
 
 use entity::{ids::RefundId, refund, states::RefundState};
+use sea_orm::ConnectionTrait;
 use time::{Duration, OffsetDateTime};
 
 use super::{booking, model, store};
 use crate::{
-    base::Money,
+    base::{Currency, Money},
     db::{Tx, inbox},
     error::{Error, Result},
     ledger,
@@ -14,7 +15,7 @@ use crate::{
     trade::{
         grants,
         orders::{OrderFacts, store as orders},
-        payments::{Inbox, store as payments},
+        payments::{BANK, Inbox, store as payments},
         usage,
     },
 };
@@ -78,10 +79,16 @@ pub(super) async fn submit(app: &AppState, id: RefundId) -> Result<bool> {
 /// What the processor says; the outer error is ours.
 async fn ask(app: &AppState, row: &refund::Model) -> Result<Result<Refund, PaymentsError>> {
     let payment = payments::find(app.db.read(), row.payment_id).await?;
+    if payment.as_ref().is_some_and(|payment| payment.processor == BANK) {
+        // No processor has the money: the operator sends it, and the bank's line tells.
+        let amount = Money::new(row.amount_minor, currency_of(row)?);
+        let (processor_ref, our_ref) = (format!("{BANK}:{}", row.id), Some(row.id.to_string()));
+        return Ok(Ok(Refund { processor_ref, our_ref, amount, state: Outcome::Pending }));
+    }
     let charge_ref = payment
         .and_then(|payment| payment.processor_ref)
         .ok_or_else(|| Error::internal(format!("{} gives back a payment without a charge", row.id)))?;
-    let currency = row.currency.parse().map_err(|e: crate::base::currency::UnknownCurrency| Error::internal(e))?;
+    let currency = currency_of(row)?;
     let request = RefundRequest {
         idempotency_key: model::idempotency_key(row.id, row.attempt),
         our_ref: row.id.to_string(),
@@ -101,6 +108,10 @@ async fn ask(app: &AppState, row: &refund::Model) -> Result<Result<Refund, Payme
     let answer = app.payments.refund(&request).await;
     app.db.faults().step(|| "payments.refund: after call".to_owned())?;
     Ok(answer)
+}
+
+fn currency_of(row: &refund::Model) -> Result<Currency> {
+    row.currency.parse().map_err(|e: crate::base::currency::UnknownCurrency| Error::internal(e))
 }
 
 async fn note_later(app: &AppState, row: refund::Model, refused: Option<String>, at: OffsetDateTime) -> Result<()> {
@@ -172,13 +183,7 @@ pub async fn settle_line(tx: &Tx, line: &Transaction, now: OffsetDateTime) -> Re
         TransactionKind::Refund => {
             let sent = line.amount.checked_neg()?;
             // A line of another amount pays nothing: reconciliation names the two.
-            if let Some(row) = store::mark_paid(tx, id, sent, &line.source_ref, line.created_at).await? {
-                if !grants::is_open(tx, row.order_id).await? {
-                    usage::withdraw_pack(tx, row.order_id).await?;
-                }
-                booking::announce(tx, &row, "refund.paid", now).await?;
-            }
-            Ok(())
+            note_paid(tx, id, sent, &line.source_ref, line.created_at, now).await.map(drop)
         }
         TransactionKind::RefundFailure => {
             let Some(row) = store::find(tx.conn(), id).await? else { return Ok(()) };
@@ -190,4 +195,46 @@ pub async fn settle_line(tx: &Tx, line: &Transaction, now: OffsetDateTime) -> Re
         }
         _ => Ok(()),
     }
+}
+
+async fn note_paid(
+    tx: &Tx,
+    id: RefundId,
+    sent: Money,
+    reference: &str,
+    at: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let Some(row) = store::mark_paid(tx, id, sent, reference, at).await? else { return Ok(false) };
+    if !grants::is_open(tx, row.order_id).await? {
+        usage::withdraw_pack(tx, row.order_id).await?;
+    }
+    booking::announce(tx, &row, "refund.paid", now).await?;
+    Ok(true)
+}
+
+/// A refund whose money the operator has to send by bank: it gives back what came by bank.
+///
+/// # Errors
+/// Those of the database.
+pub async fn due_by_bank(conn: &impl ConnectionTrait, id: RefundId) -> Result<Option<refund::Model>> {
+    let Some(row) = store::find(conn, id).await? else { return Ok(None) };
+    let is_open = matches!(row.state, RefundState::Approved | RefundState::Submitted);
+    let payment = payments::find(conn, row.payment_id).await?;
+    Ok(payment.filter(|payment| is_open && payment.processor == BANK).map(|_| row))
+}
+
+/// Learns from a line of the bank, in the transaction that books it, that a refund was paid; false when it is of another
+/// amount, or was paid before.
+///
+/// # Errors
+/// Those of the database.
+pub async fn paid_by_bank(
+    tx: &Tx,
+    row: &refund::Model,
+    line: &str,
+    at: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    note_paid(tx, row.id, Money::new(row.amount_minor, currency_of(row)?), line, at, now).await
 }

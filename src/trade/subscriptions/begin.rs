@@ -82,6 +82,11 @@ async fn begin(tx: &Tx, facts: &OrderFacts, own: Option<&mut grant::Model>, now:
         _ => SubscriptionKind::Renewing,
     };
     let line = &facts.line;
+    let whole_minor = offer.price_minor.saturating_mul(i64::from(line.quantity)).saturating_sub(line.discount_minor);
+    if kind == SubscriptionKind::Instalments && whole_minor == 0 {
+        // A coupon took all of it off: there are no parts.
+        return Ok(());
+    }
     let is_trial = kind == SubscriptionKind::Renewing && plan.trial_days > 0 && line.period_until.is_some();
     let mut row = subscription::Model {
         kind,
@@ -94,8 +99,7 @@ async fn begin(tx: &Tx, facts: &OrderFacts, own: Option<&mut grant::Model>, now:
         SubscriptionKind::Renewing => first_period(&mut row, &plan, now),
         SubscriptionKind::Instalments => {
             // The discount is of the whole; the parts are of what it left.
-            row.price_minor =
-                offer.price_minor.saturating_mul(i64::from(line.quantity)).saturating_sub(line.discount_minor);
+            row.price_minor = whole_minor;
             first_part(&mut row, &plan, now)?;
         }
         SubscriptionKind::Metered => month::first(&mut row, &plan, now)?,

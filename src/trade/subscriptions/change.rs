@@ -45,8 +45,21 @@ pub(super) struct Proration {
     pub rest: Money,
     /// What of the price that was paid is for that time.
     pub unused: Money,
-    /// What is to be paid.
+    /// What is to be paid, before tax.
     pub charge: Money,
+}
+
+/// What going over to another offer costs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cost {
+    /// A whole period, before tax.
+    pub price: Money,
+    /// The licence of the offer.
+    pub licence_hash: String,
+    /// The change now.
+    pub now: Proration,
+    /// What is paid for the change now, with tax.
+    pub total: Money,
 }
 
 /// What going over to `price_minor` costs at `now`. A trial was not paid, so nothing of it is unused.
@@ -167,20 +180,14 @@ async fn order_of(
     }
     if cost.charge.minor > expected_charge.minor || cost.charge.currency != expected_charge.currency {
         let detail = format!(
-            "The rest of the period costs {}, less {} that is unused of what you paid: {}. Send that as expected_charge; it falls as time passes.",
+            "The rest of the period costs {}, less {} that is unused of what you paid: {} before tax. Send that as expected_charge; it falls as time passes.",
             cost.rest, cost.unused, cost.charge
         );
         return Err(Error::conflict(detail));
     }
     let expires_at = (now + Duration::minutes(UPGRADE_MINUTES)).min(row.period_until.0);
     let span = Span { number: row.period_no, from: now, until: row.period_until.0 };
-    let charge = Charge {
-        origin: OrderOrigin::Upgrade,
-        terms,
-        price_minor: rules.chargeable(cost.charge.minor),
-        span,
-        expires_at,
-    };
+    let charge = Charge { origin: OrderOrigin::Upgrade, terms, price_minor: cost.charge.minor, span, expires_at };
     let mut facts = follow_up::order_over(app, tx.conn(), row, charge, now).await?;
     (facts.order.id, facts.line.order_id) = (order, order);
     Ok(facts)
@@ -190,12 +197,7 @@ async fn order_of(
 ///
 /// # Errors
 /// `NotFound` for a subscription of somebody else or an offer that is not open to it.
-pub(super) async fn preview(
-    app: &AppState,
-    org: OrgId,
-    id: SubscriptionId,
-    offer: OfferId,
-) -> Result<(Money, String, Proration)> {
+pub(super) async fn preview(app: &AppState, org: OrgId, id: SubscriptionId, offer: OfferId) -> Result<Cost> {
     let (now, conn) = (app.clock.now(), app.db.read());
     let row = store::find_party(conn, id, org).await?.filter(|row| row.buyer_id == org);
     let row = row.ok_or_else(|| Error::not_found("subscription"))?;
@@ -207,5 +209,11 @@ pub(super) async fn preview(
     let price_minor = period_price(&model, &plan, row.quantity)?;
     let wanted = (offer, price_minor, sale.licence_hash.as_str());
     follow_up::terms_for_sale(conn, &row, wanted, now).await?.ok_or_else(missing)?;
-    Ok((super::begin::money(&row, price_minor)?, sale.licence_hash, prorate(conn, &row, price_minor, now).await?))
+    let cost = prorate(conn, &row, price_minor, now).await?;
+    let decided = follow_up::taxes(app, conn, &row, (cost.charge.minor, now.date()), now).await?;
+    let taxed = follow_up::taxed(app, &row, &decided)?;
+    let charged = if taxed.rules.chargeable(cost.charge.minor) == 0 { 0 } else { taxed.agreed(cost.charge.minor) };
+    let money = |minor| super::begin::money(&row, minor);
+    let (price, total) = (money(price_minor)?, money(taxed.gross(charged)?)?);
+    Ok(Cost { price, licence_hash: sale.licence_hash, now: cost, total })
 }

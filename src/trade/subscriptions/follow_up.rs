@@ -8,23 +8,26 @@ use entity::{
     subscription,
 };
 use sea_orm::ConnectionTrait;
-use time::{Duration, OffsetDateTime};
+use time::{Date, Duration, OffsetDateTime};
 
 use super::{
     model::{Schedule, Span},
-    opening::reprice,
+    opening::priced,
     store,
 };
 use crate::{
     catalog::listings,
     db::Tx,
     error::Result,
+    people::tax_profiles,
     state::AppState,
     terms::offers,
     trade::{
         fees::{self, Sale},
+        gross::Taxed,
         orders::{OrderFacts, store as orders},
         payments::{self, store as payment_store},
+        tax::{self, Purchase, Supplied, Taxes},
     },
 };
 
@@ -36,6 +39,17 @@ pub(super) struct Charge {
     pub price_minor: i64,
     pub span: Span,
     pub expires_at: OffsetDateTime,
+}
+
+impl Charge {
+    /// The day whose tax rates count: a period that is paid ahead, or a part, when it begins or is due; a month of use
+    /// when it ends.
+    fn supplied_on(&self) -> Date {
+        match self.origin {
+            OrderOrigin::Usage => (self.span.until - Duration::MICROSECOND).date(),
+            _ => self.span.from.date(),
+        }
+    }
 }
 
 /// Under which offer and licence it is placed.
@@ -93,7 +107,31 @@ pub(super) async fn terms_for_sale(
     }))
 }
 
-/// An order over `charge`, with the fee rule of today frozen on its line. Nothing is written.
+/// The tax on `minor` of a subscription that is charged now: that of the parties' profiles of today.
+pub(super) async fn taxes(
+    app: &AppState,
+    conn: &impl ConnectionTrait,
+    row: &subscription::Model,
+    (minor, supplied_on): (i64, Date),
+    now: OffsetDateTime,
+) -> Result<Taxes> {
+    let providers = tax_profiles::registered_at(conn, &[row.provider_id], now).await?;
+    let mode = app.config.trade.tax_mode;
+    let purchase = Purchase { mode, buyer: Some(row.buyer_id), placed_at: now, supplied_on };
+    let supplied = [Supplied { provider: row.provider_id, net: super::begin::money(row, minor)? }];
+    tax::of_lines(conn, &providers, purchase, &supplied).await
+}
+
+/// What the processor can charge of a subscription, with the tax that was decided.
+pub(super) fn taxed(app: &AppState, row: &subscription::Model, taxes: &Taxes) -> Result<Taxed> {
+    let rules = app.payments.charge_rules(super::begin::money(row, 0)?.currency);
+    let tax_bps = taxes.lines.first().and_then(|tax| u32::try_from(tax.bps).ok()).unwrap_or(0);
+    Ok(Taxed { rules, tax_bps })
+}
+
+/// An order over `charge`, with the fee rule and the tax of today frozen on its line. Nothing is written.
+///
+/// Where the processor charges in steps, it is over the largest part of the agreed price that can be charged.
 pub(super) async fn order_over(
     app: &AppState,
     conn: &impl ConnectionTrait,
@@ -102,7 +140,14 @@ pub(super) async fn order_over(
     now: OffsetDateTime,
 ) -> Result<OrderFacts> {
     let origin = orders::load(conn, row.origin_order_id).await?;
-    let Charge { terms, span, price_minor, .. } = charge;
+    let (supplied_on, agreed_minor) = (charge.supplied_on(), charge.price_minor);
+    let mut decided = taxes(app, conn, row, (agreed_minor, supplied_on), now).await?;
+    let price_minor = taxed(app, row, &decided)?.agreed(agreed_minor);
+    if price_minor != agreed_minor {
+        decided = taxes(app, conn, row, (price_minor, supplied_on), now).await?;
+    }
+    let (_, plan) = store::offer(conn, charge.terms.offer_id).await?;
+    let Charge { terms, span, .. } = charge;
     let sale = Sale {
         provider: row.provider_id,
         listing: row.listing_id,
@@ -139,7 +184,9 @@ pub(super) async fn order_over(
         term_months: terms.term_months,
         coverage: terms.coverage,
         revision_number: terms.revision_number,
+        fee_bearer: fees::bearer(plan.fee_bearer, fee.bearer),
         hold_days: i32::try_from(app.config.trade.hold_days).unwrap_or(i32::MAX),
+        dispute_bearer: fee.dispute_bearer.unwrap_or(app.config.trade.dispute_bearer),
         quantity: row.quantity,
         grants_access,
         period_from: Some(Timestamp(span.from)),
@@ -147,7 +194,7 @@ pub(super) async fn order_over(
         ..origin.line
     };
     let mut facts = OrderFacts { order, line, more: Vec::new() };
-    reprice(&mut facts, charge.price_minor)?;
+    priced(&mut facts, super::begin::money(row, price_minor)?, decided)?;
     Ok(facts)
 }
 

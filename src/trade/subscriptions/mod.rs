@@ -7,11 +7,13 @@
 
 mod begin;
 mod change;
+mod dunning;
 mod follow_up;
 pub mod http;
 mod model;
 mod month;
 mod opening;
+mod parts;
 mod service;
 mod store;
 mod sweep;

@@ -12,7 +12,7 @@ use crate::{
     base::clock::add_months,
     error::{Error, Result},
     terms::offers::plan::Plan,
-    trade::payments::store::IN_FLIGHT,
+    trade::{gross::Taxed, payments::store::IN_FLIGHT},
 };
 
 /// Access of a period that is to be renewed goes on so long after its end, so that no buyer stands
@@ -253,6 +253,25 @@ fn set(flag: &mut bool, to: bool) -> Outcome {
     if std::mem::replace(flag, to) == to { Outcome::Same } else { Outcome::Noted }
 }
 
+/// The net of the next part of a price. `agreed` are the parts that are left, as they were agreed to, and `left_minor`
+/// what is left of the price. A part is what was agreed to as long as it can be charged with the tax of today; else the
+/// parts that are left move against each other, and what no part can take in the end is not charged.
+pub(super) fn next_part(agreed: &[i64], left_minor: i64, taxed: Taxed) -> i64 {
+    let Some((next, after)) = agreed.split_first() else { return left_minor };
+    if after.is_empty() {
+        return left_minor;
+    }
+    let as_agreed = agreed.iter().sum::<i64>() == left_minor && agreed.iter().all(|part| taxed.fits(*part));
+    if as_agreed {
+        return *next;
+    }
+    let mut wanted = agreed.to_vec();
+    if let Some(last) = wanted.last_mut() {
+        *last += left_minor - agreed.iter().sum::<i64>();
+    }
+    taxed.cut(&wanted).and_then(|parts| parts.first().copied()).unwrap_or(*next)
+}
+
 /// A metered month is charged when its usage can't be reported any more.
 pub(super) fn closes_at(span: Span, late_hours: u16) -> OffsetDateTime {
     span.until + Duration::hours(i64::from(late_hours))
@@ -265,4 +284,39 @@ pub(super) fn end(row: &mut subscription::Model, state: SubscriptionState, reaso
     row.ended_at = Some(Timestamp(now));
     row.next_action_at = None;
     row.due_order_id = None;
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::base::chargeable::ChargeRules;
+
+    const FILS: ChargeRules = ChargeRules { min_minor: 10, max_minor: 99_999_990, step_minor: 10 };
+
+    #[test]
+    fn a_part_is_what_was_agreed_to_until_the_rate_changes() {
+        let at = |tax_bps| Taxed { rules: FILS, tax_bps };
+        assert_eq!(next_part(&[3_336, 3_336], 6_672, at(2_500)), 3_336);
+        // Tax fell away: the parts are in steps of ten now, and their sum is what is left.
+        assert_eq!(next_part(&[3_336, 3_344], 6_680, at(0)), 3_340);
+        assert_eq!(next_part(&[3_344], 3_340, at(0)), 3_340);
+    }
+
+    proptest! {
+        #[test]
+        fn parts_never_take_more_than_is_left(
+            agreed in proptest::collection::vec(3_000_i64..90_000, 1..6), rates in proptest::collection::vec(0_u32..=60, 6),
+        ) {
+            let (whole, mut left) = (agreed.iter().sum::<i64>(), agreed.iter().sum::<i64>());
+            for (place, rate) in (0..agreed.len()).zip(rates) {
+                let taxed = Taxed { rules: FILS, tax_bps: rate * 50 };
+                let charged = taxed.agreed(next_part(&agreed[place..], left, taxed));
+                prop_assert!(taxed.fits(charged) && charged <= left, "{charged} of {left}");
+                left -= charged;
+            }
+            prop_assert!(left < 200, "{left} of {whole} is not charged");
+        }
+    }
 }

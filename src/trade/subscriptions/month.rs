@@ -70,7 +70,7 @@ pub(super) async fn close(
     let span = model::span(row.anchor_at.0, row.anchor_no, 1, row.period_no);
     let bill = usage::close_month(tx, MeterId(row.id.0), span.number, span.until).await?;
     let rules = app.payments.charge_rules(money(row, 0)?.currency);
-    let amount_minor = rules.chargeable(bill.amount_minor);
+    let is_waived = rules.chargeable(bill.amount_minor) == 0;
     let mut period = subscription_period::Model {
         subscription_id: row.id,
         number: span.number,
@@ -79,10 +79,10 @@ pub(super) async fn close(
         follows_on: span.number > 1,
         order_id: None,
         units: Some(bill.units),
-        amount_minor,
+        amount_minor: 0,
         created_at: Timestamp(now),
     };
-    if amount_minor == 0 {
+    if is_waived {
         store::insert_period(tx, period).await?;
         go_on(tx, row, span, now).await?;
         store::update(tx, row).await?;
@@ -92,17 +92,17 @@ pub(super) async fn close(
     let charge = Charge {
         origin: OrderOrigin::Usage,
         terms: Terms::of_origin(&origin),
-        price_minor: amount_minor,
+        price_minor: bill.amount_minor.min(rules.max_minor),
         span,
         expires_at: schedule.expires_at(row.kind, now),
     };
     let facts = follow_up::order_over(app, tx.conn(), row, charge, now).await?;
     let payment = follow_up::place(app, tx, &facts, true, now).await?;
-    period.order_id = Some(facts.order.id);
+    (period.order_id, period.amount_minor) = (Some(facts.order.id), facts.line.price_minor);
     store::insert_period(tx, period).await?;
     to_charge(row, &facts, schedule, now);
     store::update(tx, row).await?;
-    let told = json!({"order_id": facts.order.id, "units": bill.units, "amount_minor": amount_minor});
+    let told = json!({"order_id": facts.order.id, "units": bill.units, "amount_minor": facts.line.price_minor});
     outbox::append(tx, vec![news(row, "usage.billed", told)], now).await?;
     Ok(Next::Charge(Box::new(facts), payment))
 }

@@ -2,15 +2,14 @@
 
 use entity::{
     ids::SavedMethodId,
-    order_line,
     states::{OfferKind, TaxMode},
 };
 
 use crate::{
-    base::{Currency, Money},
+    base::Money,
     error::{Error, Result},
     terms::offers::{SaleOffer, plan::Plan},
-    trade::orders::OrderFacts,
+    trade::{orders::OrderFacts, tax::Taxes},
 };
 
 /// True when later charges follow from an order of this offer. A bundle is paid at once.
@@ -32,26 +31,26 @@ pub(in crate::trade) fn require_method(offer: &SaleOffer, saved: Option<SavedMet
     Err(Error::invalid("/saved_method_id", advice))
 }
 
-/// Sets the price of an order with one line; tax and shares follow from the line's own rates.
-pub(super) fn reprice(facts: &mut OrderFacts, price_minor: i64) -> Result<()> {
-    let currency = facts.total()?.currency;
-    set_price(&mut facts.line, price_minor, facts.order.tax_mode, currency)?;
-    facts.order.tax_minor = facts.line.tax_minor;
-    let price = Money::new(facts.line.price_minor, currency);
-    facts.order.total_minor = price.checked_add(Money::new(facts.line.tax_minor, currency))?.minor;
-    Ok(())
-}
-
-fn set_price(line: &mut order_line::Model, price_minor: i64, mode: TaxMode, currency: Currency) -> Result<()> {
-    let bps = |rate: i32| u32::try_from(rate).unwrap_or(0);
-    let price = Money::new(price_minor, currency);
-    let (split, tax) = (price.split(bps(line.fee_bps))?, price.share_bps(bps(line.tax_bps))?);
+/// Sets price and tax of an order with one line; the shares follow from the line's own rate.
+pub(super) fn priced(facts: &mut OrderFacts, price: Money, taxes: Taxes) -> Result<()> {
+    let tax = taxes.lines.first().copied().unwrap_or_default();
+    let (tax_money, line) = (Money::new(tax.minor, price.currency), &mut facts.line);
+    let split = price.split(u32::try_from(line.fee_bps).unwrap_or(0))?;
     // An agent collects the provider's tax for it; a deemed supplier owes the tax itself.
-    let provider = if mode == TaxMode::Agent { split.provider.checked_add(tax)? } else { split.provider };
-    line.price_minor = price_minor;
+    let provider = match taxes.mode {
+        TaxMode::Agent => split.provider.checked_add(tax_money)?,
+        TaxMode::DeemedSupplier => split.provider,
+    };
+    line.price_minor = price.minor;
     line.discount_minor = 0;
     line.tax_minor = tax.minor;
+    line.tax_bps = tax.bps;
+    line.tax_category = tax.category.map(str::to_owned);
     line.operator_minor = split.operator.minor;
     line.provider_minor = provider.minor;
+    facts.order.tax_mode = taxes.mode;
+    facts.order.tax_minor = tax.minor;
+    facts.order.tax_country = taxes.country;
+    facts.order.total_minor = price.checked_add(tax_money)?.minor;
     Ok(())
 }

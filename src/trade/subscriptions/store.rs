@@ -228,6 +228,8 @@ pub(super) async fn suspend_grant(tx: &Tx, id: GrantId, suspended: bool) -> Resu
         .col_expr(grant::Column::State, Expr::value(to))
         .filter(grant::Column::Id.eq(id))
         .filter(grant::Column::State.eq(from))
+        // With a reason it is closed by a dispute, which alone opens it again.
+        .filter(grant::Column::EndReason.is_null())
         .exec(tx.conn())
         .await?;
     Ok(updated.rows_affected == 1)

@@ -5,35 +5,35 @@
 
 use entity::{
     Timestamp,
-    ids::{MeterId, OfferId, PaymentId, SubscriptionId},
-    states::{OrderOrigin, OrderState, PaymentState, SubscriptionKind, SubscriptionState},
+    ids::{OfferId, PaymentId, SubscriptionId},
+    states::{OrderState, SubscriptionKind, SubscriptionState},
     subscription, subscription_period,
 };
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    begin::{self, news},
+    begin::news,
+    dunning,
     follow_up::{self, Charge, Terms, terms_for_sale},
-    model::{self, Dunning, Schedule, next_span, plan_of},
-    month, store,
+    model::{self, Schedule, next_span},
+    month, parts, store,
 };
 use crate::{
     db::{Tx, outbox},
-    error::{Error, Problem, Result},
+    error::{Problem, Result},
     state::AppState,
     trade::{
         methods,
         orders::{OrderFacts, store as orders},
         payments::{self, store as payment_store},
-        usage,
     },
 };
 
 /// Subscriptions looked at in one go.
 const BATCH: u64 = 50;
 /// How long a charge that was placed is left alone before somebody looks whether it came through.
-const CHARGING_SECONDS: i64 = 60;
+pub(super) const CHARGING_SECONDS: i64 = 60;
 /// Steps of one subscription in one round: a metered one may have several months to close.
 const STEPS_MAX: usize = 64;
 
@@ -122,7 +122,7 @@ async fn step(app: &AppState, id: SubscriptionId, charged: bool) -> Result<Next>
                 let is_due = row.next_action_at.is_some_and(|at| at.0 <= now);
                 let next = match due {
                     _ if !is_due && !charged => Next::Rest,
-                    Some(due) => collect(&app, &tx, &mut row, due, now).await?,
+                    Some(due) => dunning::collect(&app, &tx, &mut row, due, now).await?,
                     None if !is_due => Next::Rest,
                     None => proceed(&app, &tx, &mut row, now).await?,
                 };
@@ -150,33 +150,9 @@ async fn proceed(app: &AppState, tx: &Tx, row: &mut subscription::Model, now: Of
     let schedule = Schedule(&app.config.trade.dunning_days);
     match row.kind {
         SubscriptionKind::Metered => month::close(app, tx, row, schedule, now).await,
-        SubscriptionKind::Instalments => place_part(app, tx, row, schedule, now).await,
+        SubscriptionKind::Instalments => parts::place(app, tx, row, schedule, now).await,
         SubscriptionKind::Renewing => renew(app, tx, row, schedule, now).await,
     }
-}
-
-async fn place_part(
-    app: &AppState,
-    tx: &Tx,
-    row: &mut subscription::Model,
-    schedule: Schedule<'_>,
-    now: OffsetDateTime,
-) -> Result<Next> {
-    let plan = plan_of(row)?;
-    let parts = begin::parts(row, &plan)?;
-    let paid = usize::try_from(row.period_no).unwrap_or(usize::MAX);
-    let part = *parts.get(paid).ok_or_else(|| Error::internal(format!("{} has no part after {paid}", row.id)))?;
-    let until = parts.get(paid.saturating_add(1)).map_or(part.due_at, |next| next.due_at);
-    let span = model::Span { number: row.period_no.saturating_add(1), from: part.due_at, until };
-    let origin = orders::load(tx.conn(), row.origin_order_id).await?;
-    let charge = Charge {
-        origin: OrderOrigin::Instalment,
-        terms: Terms::of_origin(&origin),
-        price_minor: part.minor,
-        span,
-        expires_at: schedule.expires_at(row.kind, now),
-    };
-    place(app, tx, row, charge, now).await
 }
 
 /// Writes the order, its period and its first attempt down.
@@ -346,72 +322,4 @@ async fn upgrade_is_open(tx: &Tx, row: &mut subscription::Model, now: OffsetDate
     }
     orders::advance(tx, id, OrderState::AwaitingPayment, OrderState::Expired, now).await?;
     Ok(false)
-}
-
-/// An order waits to be paid: charge it, note a refusal, or give up.
-async fn collect(
-    app: &AppState,
-    tx: &Tx,
-    row: &mut subscription::Model,
-    due: OrderFacts,
-    now: OffsetDateTime,
-) -> Result<Next> {
-    let attempts = payment_store::of_orders(tx.conn(), &[due.order.id]).await?;
-    let placed = (due.order.state, due.order.created_at.0);
-    match model::dunning(row, placed, &attempts, Schedule(&app.config.trade.dunning_days), now) {
-        Dunning::Paid => Err(Error::internal(format!("{} is paid, and {} does not know", due.order.id, row.id))),
-        Dunning::Wait(until) => {
-            if row.next_action_at == Some(Timestamp(until)) {
-                return Ok(Next::Rest);
-            }
-            row.next_action_at = Some(Timestamp(until));
-            store::update(tx, row).await?;
-            Ok(Next::Rest)
-        }
-        Dunning::Charge => {
-            row.next_action_at = Some(Timestamp(now + Duration::seconds(CHARGING_SECONDS)));
-            store::update(tx, row).await?;
-            let mut facts = due;
-            facts.order.saved_method_id = Some(row.saved_method_id);
-            let payment = follow_up::attempt(app, tx, &facts, &attempts, true, now).await?;
-            Ok(Next::Charge(Box::new(facts), payment))
-        }
-        Dunning::Declined { attempts: declined, retry_at } => {
-            let failure = attempts.iter().find(|payment| payment.state == PaymentState::Failed);
-            let code = failure.and_then(|payment| payment.failure_code.clone());
-            row.failed_attempts = declined;
-            row.state = SubscriptionState::PastDue;
-            row.next_action_at = Some(Timestamp(retry_at.max(now)));
-            store::update(tx, row).await?;
-            let told = json!({"order_id": due.order.id, "code": code, "attempt": declined, "next_try_at": row.next_action_at,
-                "access_until": row.grace_until});
-            outbox::append(tx, vec![news(row, "subscription.payment_failed", told)], now).await?;
-            Ok(Next::Again)
-        }
-        Dunning::GiveUp => give_up(tx, row, &due, now).await,
-    }
-}
-
-/// Nobody paid by the end of the schedule: access ends, or of a price in parts is suspended until somebody does.
-async fn give_up(tx: &Tx, row: &mut subscription::Model, due: &OrderFacts, now: OffsetDateTime) -> Result<Next> {
-    let payable = due.order.state == OrderState::AwaitingPayment && now < due.order.expires_at.0;
-    if row.kind == SubscriptionKind::Instalments && payable {
-        row.failed_attempts = row.failed_attempts.saturating_add(1);
-        row.state = SubscriptionState::PastDue;
-        row.next_action_at = Some(due.order.expires_at);
-        store::update(tx, row).await?;
-        if let Some(grant) = row.grant_id
-            && store::suspend_grant(tx, grant, true).await?
-        {
-            let told = json!({"grant_id": grant, "order_id": due.order.id});
-            outbox::append(tx, vec![news(row, "grant.suspended", told)], now).await?;
-        }
-        return Ok(Next::Again);
-    }
-    orders::advance(tx, due.order.id, OrderState::AwaitingPayment, OrderState::Expired, now).await?;
-    if row.kind == SubscriptionKind::Metered {
-        usage::stop(tx, MeterId(row.id.0), Some(now)).await?;
-    }
-    row.period_until = row.period_until.min(Timestamp(now));
-    finish(tx, row, SubscriptionState::Ended, "a payment was due and never made", now).await
 }

@@ -9,7 +9,7 @@ use entity::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{begin::money, change::Proration, store};
+use super::{begin::money, change::Cost, store};
 use crate::{base::Money, error::Result, state::AppState};
 
 /// A subscription, as both parties see it.
@@ -115,25 +115,29 @@ pub struct PeriodView {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({
     "price": {"minor": 9900, "currency": "EUR"}, "licence_hash": "5f6a…", "rest": {"minor": 4950, "currency": "EUR"},
-    "unused": {"minor": 2450, "currency": "EUR"}, "charge": {"minor": 2500, "currency": "EUR"}
+    "unused": {"minor": 2450, "currency": "EUR"}, "charge": {"minor": 2500, "currency": "EUR"},
+    "total": {"minor": 3125, "currency": "EUR"}
 }))]
 pub struct ChangeView {
     /// What a whole period of the offer costs, before tax: `expected_total`.
     pub price: Money,
     /// Its terms: read `GET /api/v1/licence-documents/{hash}`.
     pub licence_hash: String,
-    /// What it costs for the rest of the period that runs.
+    /// What it costs for the rest of the period that runs, before tax.
     pub rest: Money,
     /// What of the price you paid is for that time.
     pub unused: Money,
-    /// What you pay to change now: `rest` − `unused`, `expected_charge`; it falls as time passes. Nothing where only a
-    /// change at the period's end is possible.
+    /// What changing now costs before tax: `rest` − `unused`, `expected_charge`; it falls as time passes. Nothing where
+    /// only a change at the period's end is possible.
     pub charge: Money,
+    /// What you pay to change now, with tax.
+    pub total: Money,
 }
 
 impl ChangeView {
-    pub(super) fn new((price, licence_hash, cost): (Money, String, Proration)) -> Self {
-        Self { price, licence_hash, rest: cost.rest, unused: cost.unused, charge: cost.charge }
+    pub(super) fn new(cost: Cost) -> Self {
+        let Cost { price, licence_hash, now, total } = cost;
+        Self { price, licence_hash, rest: now.rest, unused: now.unused, charge: now.charge, total }
     }
 }
 

@@ -20,7 +20,7 @@ on_both! {
             assert_eq!(stands(app, &square.provider).await, [0, 0, 8_001, 0], "{stage:?}");
             assert_eq!(balance(app, Account::DisputeHold).await, 10_001);
             assert_eq!(balance(app, Account::DisputeFees).await - fees, 1_500);
-            assert!(is_open(app, sold.order).await, "an open dispute closes no door");
+            assert!(!is_open(app, sold.order).await, "an open dispute closes the door");
             verified(app, "opened").await;
             square.refund(app, sold.order, None, "blocked").await.expect(409);
             ask(app, &square.buyer, sold.order, None, "blocked").await.expect(409);

@@ -1,10 +1,14 @@
 //! What happens after a sale: refunds, disputes, debts of providers, and all of it when things go wrong.
 
+mod adversity;
+mod bearers;
 mod crash;
 mod debts;
 mod disputes;
+mod doors;
 mod reconciled;
 mod refunds;
+mod retries;
 mod webhooks;
 
 use entity::{

@@ -12,6 +12,10 @@ async fn state(app: &TestApp, order: entity::ids::OrderId) -> Vec<RefundState> {
     refunds_of(app, order).await.iter().map(|row| row.state).collect()
 }
 
+async fn answer_without_note(app: &TestApp, org: &crate::support::TestOrg, refund: &str) -> crate::support::Answer {
+    app.as_org(org, "POST", &format!("/api/v1/refunds/{refund}/withdraw")).send().await
+}
+
 on_both! {
     async fn a_full_refund_returns_exactly_the_share_from_wherever_it_stands(app) {
         for stage in STAGES {
@@ -114,6 +118,60 @@ on_both! {
         answer(app, &square.buyer, &id, "appeal").await.expect(409);
         assert!(is_open(app, sold.order).await);
         verified(app, "declined").await;
+    }
+
+    async fn a_buyer_takes_a_request_back_until_it_is_decided(app) {
+        let square = square(app).await;
+        let sold = square.sold(app, Stage::Pending).await;
+        let id = ask(app, &square.buyer, sold.order, None, "one").await.expect(201).str("/id");
+        for stranger in [&square.provider, &square.operator, &app.buyer().await] {
+            let refused = answer_without_note(app, stranger, &id).await.status;
+            assert!(refused == 403 || refused == 404, "{refused}");
+        }
+        let withdrawn = answer_without_note(app, &square.buyer, &id).await.expect(200);
+        assert_eq!((withdrawn.str("/state"), withdrawn.str("/withdrawn_at")), ("withdrawn".into(), "2026-11-21T10:00:00Z".into()));
+        let again = answer_without_note(app, &square.buyer, &id).await.expect(409);
+        assert!(again.text().contains("this one is withdrawn"), "{}", again.text());
+        for what in ["approve", "decline"] {
+            answer(app, &square.provider, &id, what).await.expect(409);
+        }
+        answer(app, &square.buyer, &id, "appeal").await.expect(409);
+        app.advance(Duration::days(8));
+        app.run_jobs().await;
+        assert_eq!(stands(app, &square.provider).await, [0, 8_001, 0, 0], "the hold goes on and ends as if nobody had asked");
+        assert_eq!(app.news(&sold.order.to_string()).await.iter().filter(|(kind, _)| kind == "refund.withdrawn").count(), 1);
+        // All of it can be asked for again, also after the operator's turn has come.
+        let second = ask(app, &square.buyer, sold.order, None, "two").await.expect(201).str("/id");
+        app.advance(Duration::days(7));
+        app.run_jobs().await;
+        assert_eq!(state(app, sold.order).await, [RefundState::Withdrawn, RefundState::Escalated]);
+        answer_without_note(app, &square.buyer, &second).await.expect(200);
+        answer(app, &square.operator, &second, "approve").await.expect(409);
+        // What was decided stays decided.
+        let third = ask(app, &square.buyer, sold.order, Some(1), "three").await.expect(201).str("/id");
+        answer(app, &square.provider, &third, "decline").await.expect(200);
+        answer_without_note(app, &square.buyer, &third).await.expect(409);
+        let fourth = ask(app, &square.buyer, sold.order, Some(1), "four").await.expect(201).str("/id");
+        answer(app, &square.provider, &fourth, "approve").await.expect(200);
+        answer_without_note(app, &square.buyer, &fourth).await.expect(409);
+        app.run_jobs().await;
+        verified(app, "taken back").await;
+    }
+
+    async fn a_request_is_withdrawn_or_approved_and_never_both(app) {
+        let square = square(app).await;
+        for number in 0..6 {
+            let sold = square.sold(app, Stage::Pending).await;
+            let id = ask(app, &square.buyer, sold.order, None, &format!("race {number}")).await.expect(201).str("/id");
+            let (one, two) = (answer_without_note(app, &square.buyer, &id), answer(app, &square.provider, &id, "approve"));
+            let (withdrawn, approved) = tokio::join!(one, two);
+            let both = [withdrawn.status, approved.status];
+            assert!(both == [200, 409] || both == [409, 200], "{both:?}");
+            app.run_jobs().await;
+            let ought = if withdrawn.status == 200 { RefundState::Withdrawn } else { RefundState::Paid };
+            assert_eq!(state(app, sold.order).await, [ought]);
+        }
+        verified(app, "raced").await;
     }
 
     async fn a_share_that_is_asked_back_becomes_neither_payable_nor_paid(app) {

@@ -1,6 +1,7 @@
 //! How each operation is tried: on which thing, with what in the request.
 
 use entity::states::{ListingState, Role};
+use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
 
 use super::recurring::keep_method;
@@ -270,7 +271,17 @@ async fn after_sale_probe(app: &TestApp, world: &World, name: &str) -> Option<Pr
             let sold = app.sell(home, partner, money(500, "EUR")).await;
             Probe::at("order_id", sold.order.to_string()).with(json!({"reason": "It is empty."})).once()
         }
-        "list_refunds" | "list_disputes" | "list_receivables" | "list_write_offs" => Probe::default(),
+        "list_refunds" | "list_disputes" | "list_receivables" | "list_write_offs" | "list_reversals" => {
+            Probe::default()
+        }
+        "withdraw_refund" => {
+            let sold = app.sell(partner, home, money(500, "EUR")).await;
+            Probe::at("refund_id", asked_back(app, home, &sold.order.to_string()).await)
+        }
+        "retry_reversal" => {
+            let row = entity::reversal::Entity::find().one(app.app.db.read()).await;
+            Probe::at("reversal_id", row.expect("reads").expect("a refused one").id.to_string())
+        }
         "get_refund" => Probe::at("refund_id", &world.refund),
         "approve_refund" | "decline_refund" => {
             let sold = app.sell(home, partner, money(500, "EUR")).await;

@@ -1,6 +1,10 @@
 //! Bundles over several providers: who says what to them, what each receives, and what is refused.
 
-use entity::states::{ListingState, ProviderKind};
+use entity::{
+    order_line,
+    states::{FeeBearer, ListingState, ProviderKind},
+};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 use serde_json::{Value, json};
 use time::Duration;
 
@@ -117,19 +121,23 @@ on_both! {
         assert_eq!(compared["difference_count"], 0, "{compared}");
     }
 
-    async fn a_provider_of_a_bundle_sees_its_own_shares_alone(app) {
+    async fn a_provider_of_a_bundle_sees_the_order_as_one_of_its_own_line(app) {
         let bundle = accepted(app, 10_001).await;
         let buyer = app.buyer().await;
-        let id = app.order(&buyer, &bundle.sale, "k", VISA).await.expect(201).str("/id");
+        let whole = app.order(&buyer, &bundle.sale, "k", VISA).await.expect(201).json();
+        let id = whole["id"].as_str().unwrap().to_owned();
         for (n, provider) in bundle.providers.iter().enumerate() {
             let seen = app.see_order(provider, &id).await;
-            for (m, line) in seen["lines"].as_array().unwrap().iter().enumerate() {
-                assert_eq!(line.get("provider_share").is_some(), n == m, "{line}");
-                assert_eq!(line.get("operator_share").is_some(), n == m, "{line}");
-                assert_eq!(line.get("fee_bps").is_some(), n == m, "{line}");
+            let own = &whole["lines"][n];
+            assert_eq!(seen["lines"], json!([own]));
+            for part in ["provider_share", "operator_share", "fee_bps", "total", "tax", "provider_id", "listing_id", "grant_id"] {
+                assert_eq!(seen[part], own[part], "{part}");
             }
-            assert_eq!(seen["provider_share"], seen["lines"][n]["provider_share"]);
-            assert_eq!(seen["operator_share"], seen["lines"][n]["operator_share"]);
+            assert_eq!((&seen["state"], &seen["buyer_id"]), (&json!("completed"), &json!(buyer.id)));
+            for (m, other) in bundle.providers.iter().enumerate().filter(|(m, _)| *m != n) {
+                let text = seen.to_string();
+                assert!(!text.contains(&other.id.to_string()) && !text.contains(&bundle.listings[m]), "{text}");
+            }
             let listed = app.as_org(provider, "GET", "/api/v1/orders?side=provider").send().await.expect(200).json();
             assert_eq!(listed["items"], json!([seen]));
             let receipt = app.as_org(provider, "GET", &format!("/api/v1/orders/{id}/receipt")).send().await.expect(200).json();
@@ -140,6 +148,67 @@ on_both! {
         let receipt = app.as_org(&buyer, "GET", &format!("/api/v1/orders/{id}/receipt")).send().await.expect(200).json();
         assert_eq!(receipt["more_agreements"].as_array().unwrap().len(), 2);
         app.as_org(&app.provider().await, "GET", &format!("/api/v1/orders/{id}")).send().await.expect(404);
+    }
+
+    async fn a_refund_of_a_bundle_reaches_every_provider_and_the_operator_decides(app) {
+        let operator = app.operator().await;
+        let bundle = accepted(app, 10_000).await;
+        let buyer = app.buyer().await;
+        let order = app.order(&buyer, &bundle.sale, "k", VISA).await.expect(201).str("/id");
+        app.run_jobs().await;
+        let asked = json!({"amount_minor": 5_000, "reason": "Half of the stations are missing."});
+        let path = format!("/api/v1/orders/{order}/refunds");
+        let asked = app.as_org(&buyer, "POST", &path).header("idempotency-key", "r").json(&asked).send().await.expect(201);
+        assert_eq!((asked.str("/state").as_str(), &asked.json()["amount"]["minor"]), ("escalated", &json!(5_000)));
+        let id = asked.str("/id");
+        let own = [2_500, 1_500, 1_000];
+        let seen_by_all = async || {
+            for (provider, own) in bundle.providers.iter().zip(own) {
+                let listed = app.as_org(provider, "GET", "/api/v1/refunds?side=provider").send().await.expect(200).json();
+                assert_eq!((&listed["items"][0]["id"], &listed["items"][0]["amount"]["minor"]), (&json!(id), &json!(own)));
+                let seen = app.as_org(provider, "GET", &format!("/api/v1/refunds/{id}")).send().await.expect(200).json();
+                assert_eq!(seen["amount"]["minor"], own);
+            }
+        };
+        seen_by_all().await;
+        let approve = format!("/api/v1/refunds/{id}/approve");
+        for provider in &bundle.providers {
+            app.as_org(provider, "POST", &approve).json(&json!({})).send().await.expect(409);
+        }
+        let decided = app.as_org(&operator, "POST", &approve).json(&json!({})).send().await.expect(200).json();
+        assert_eq!(decided["amount"]["minor"], 5_000);
+        app.run_jobs().await;
+        seen_by_all().await;
+        let told = app.news(&order).await;
+        let (_, payload) = told.iter().find(|(kind, _)| kind == "refund.requested").expect("told");
+        assert_eq!(payload["provider_ids"].as_array().map(Vec::len), Some(3));
+        assert_verified(app).await;
+    }
+
+    async fn what_the_composer_bears_binds_no_partner(app) {
+        let operator = app.operator().await;
+        let (composer, partner, third) = (app.provider().await, app.provider().await, app.provider().await);
+        let mut listings = Vec::new();
+        for provider in [&composer, &partner, &third] { listings.push(app.published(provider, &json!({})).await) }
+        // The third has a rule of its own by which it bears the processor's fee.
+        let rule = json!({"operator_bps": 2_000, "organization_id": third.id, "fee_bearer": "provider"});
+        app.as_org(&operator, "POST", "/api/v1/fee-rules").header("idempotency-key", "f").json(&rule).send().await.expect(201);
+        let mut body = body(app, &composer, 10_000, &listings, &[1, 1, 2]).await;
+        body["plan"]["fee_bearer"] = json!("provider");
+        let made = publish(app, &composer, &listings[0], &body).await.expect(201);
+        for provider in [&partner, &third] {
+            app.post(provider, &format!("/api/v1/offers/{}/accept", made.str("/id"))).await.expect(200);
+        }
+        let sale = ForSale {
+            provider: composer.clone(), listing: listings[0].clone(), offer: made.str("/id"), licence_hash: made.str("/licence/hash"),
+        };
+        let order = app.order(&app.buyer().await, &sale, "k", VISA).await.expect(201).str("/id");
+        app.run_jobs().await;
+        let id: entity::ids::OrderId = order.parse().unwrap();
+        let lines = order_line::Entity::find().filter(order_line::Column::OrderId.eq(id)).order_by_asc(order_line::Column::LineNo);
+        let bearers: Vec<FeeBearer> = lines.all(app.app.db.read()).await.unwrap().into_iter().map(|line| line.fee_bearer).collect();
+        assert_eq!(bearers, [FeeBearer::Provider, FeeBearer::Operator, FeeBearer::Provider]);
+        assert_verified(app).await;
     }
 
     async fn who_leaves_a_bundle_takes_it_off_the_shelf(app) {

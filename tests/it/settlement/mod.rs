@@ -1,8 +1,8 @@
 //! Settlement: the processor's lines, holds, payouts, statements, reconciliation, exports, verification.
 
-mod bank;
+pub mod bank;
 mod economics;
-mod exports;
+pub mod exports;
 mod fee_shares;
 mod feed;
 mod payouts;

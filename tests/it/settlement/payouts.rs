@@ -131,6 +131,36 @@ on_both! {
         assert_books_hold(app).await;
     }
 
+    async fn where_shares_move_charge_by_charge_a_payout_carries_one_order(app) {
+        for per_charge in [false, true] {
+            let home = crate::support::Home::fresh(app.backend).await.expect("a database");
+            let app = TestApp::start(home, |config| config.payments.sandbox.transfers_per_charge = per_charge).await;
+            let (provider, buyer, operator) = (app.provider().await, app.buyer().await, app.operator().await);
+            let mut sold = Vec::new();
+            for minor in [1_000, 2_000, 3_001] { sold.push(app.sell(&provider, &buyer, money(minor, "EUR")).await) }
+            app.advance(Duration::days(8));
+            app.run_jobs().await;
+            run(&app, &operator, "one", "both").await.expect(201);
+            app.run_jobs().await;
+            let rows = all(&app).await;
+            assert!(rows.iter().all(|row| row.state == PayoutState::Paid), "{rows:?}");
+            let (to_provider, to_operator): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.organization_id == provider.id);
+            assert_eq!((to_provider.len(), to_operator.len()), (if per_charge { 3 } else { 1 }, 1));
+            assert_eq!(to_provider.iter().map(|row| row.amount_minor).sum::<i64>(), 4_801);
+            let items = payout_item::Entity::find().all(app.app.db.read()).await.expect("reads");
+            assert_eq!(items.len(), 3);
+            for sale in &sold {
+                let item = items.iter().find(|item| item.order_id == sale.order).expect("carried");
+                let payout = rows.iter().find(|row| row.id == item.payout_id).expect("its payout");
+                let charge = per_charge.then(|| format!("ch_{}", sale.payment.0.simple()));
+                assert_eq!((item.amount_minor, &payout.source_ref), (sale.share.minor, &charge));
+            }
+            assert_eq!(balance(&app, Account::ProviderPayable(provider.id)).await, 0);
+            assert_eq!(balance(&app, Account::ClearingTransfer).await, 0);
+            assert_books_hold(&app).await;
+        }
+    }
+
     async fn the_same_key_runs_once_and_another_body_is_refused(app) {
         let (provider, buyer, operator) = (app.provider().await, app.buyer().await, app.operator().await);
         app.sell(&provider, &buyer, money(1_000, "EUR")).await;

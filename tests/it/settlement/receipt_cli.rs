@@ -61,6 +61,10 @@ on_both! {
             assert!(said.err.starts_with("torv: the receipt was not checked: "), "{}", said.err);
         }
         assert_eq!(torv(vec![file.clone()]).await.code, Some(2), "keys have to be named");
+        let beside = write(app, "torv-keys.json", &std::fs::read(&keys).expect("reads"));
+        let said = torv(vec![file.clone()]).await;
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        assert!(said.out.contains(&format!("keys       as in {beside}")), "{}", said.out);
 
         let url = serve(app).await;
         app.sell(&provider, &buyer, money(7, "EUR")).await;

@@ -2,7 +2,7 @@ use serde_json::json;
 use time::Duration;
 
 use super::{order_of, with_twin};
-use crate::support::{approved, one_off};
+use crate::support::{ForSale, approved, one_off};
 
 with_twin! {
     async fn a_card_is_charged_once_and_opens_the_door(it) {
@@ -94,6 +94,61 @@ with_twin! {
         assert_eq!(it.order_state(&buyer, &order_of(&placed)).await, "completed");
         let left = it.app.trace(&order_of(&placed)).await;
         assert_eq!((left.grants.len(), left.sales.len(), left.told("order.completed")), (1, 1, 1));
+    }
+
+    async fn what_a_currency_allows_is_said_when_a_price_is_set_and_can_be_charged_then(it) {
+        let (provider, buyer) = (it.app.provider().await, it.app.buyer().await);
+        let listing = it.app.published(&provider, &json!({})).await;
+        let licence = it.app.as_org(&provider, "POST", "/api/v1/licences").json(&json!({"preset": "internal_use"}));
+        let licence = licence.send().await.expect(201).str("/licence/id");
+        let path = format!("/api/v1/listings/{listing}/offers");
+        let publish = async |minor: i64, code: &str| {
+            let price = json!({"minor": minor, "currency": code});
+            let body = json!({"kind": "one_off", "price": price, "licence_id": licence});
+            it.app.as_org(&provider, "POST", &path).json(&body).send().await
+        };
+        for (minor, code) in [
+            (49, "EUR"), (249, "DKK"), (49, "JPY"), (1_005, "KWD"), (5, "BHD"), (1_001, "OMR"), (17_499, "HUF"), (1_000_000, "ISK"),
+        ] {
+            let refused = publish(minor, code).await.expect(422).json();
+            assert_eq!(refused["errors"][0]["pointer"], "/price/minor", "{minor} {code}");
+            assert!(refused["errors"][0]["detail"].as_str().is_some_and(|text| text.starts_with("Nobody can be charged")), "{refused}");
+        }
+        // What is left of the minor units in Stripe's own: ISK and UGX have two digits more there.
+        for (number, (minor, code, theirs)) in [
+            (50, "EUR", 50), (50, "JPY", 50), (1_010, "KWD", 1_010), (10, "BHD", 10), (17_500, "HUF", 17_500), (999_999, "ISK", 99_999_900),
+            (1, "ISK", 100), (7, "UGX", 700), (150, "TWD", 150), (99_999_999, "EUR", 99_999_999),
+        ].into_iter().enumerate() {
+            let made = publish(minor, code).await.expect(201);
+            let sale = ForSale { provider: provider.clone(), listing: listing.clone(), offer: made.str("/id"), licence_hash: made.str("/licence/hash") };
+            let placed = it.app.order(&buyer, &sale, &format!("k{number}"), Some("pm_card_visa")).await.expect(201);
+            assert_eq!(placed.str("/state"), "completed", "{minor} {code}");
+            let intents = it.objects("payment_intent");
+            let own = intents.iter().find(|one| one["transfer_group"] == json!(order_of(&placed))).expect("charged");
+            assert_eq!((&own["amount"], &own["currency"]), (&json!(theirs), &json!(code.to_lowercase())));
+            it.app.as_org(&provider, "POST", &format!("/api/v1/offers/{}/withdraw", made.str("/id"))).send().await;
+        }
+    }
+
+    async fn parts_with_tax_in_a_currency_of_steps_are_charged_one_after_the_other(it) {
+        let plan = json!({"instalments": [{"after_days": 30, "share_bps": 3_333}, {"after_days": 60, "share_bps": 3_333}]});
+        let price = json!({"kind": "one_off", "price": {"minor": 10_000, "currency": "KWD"}});
+        let (sale, buyer) = it.app.planned(&price, entity::states::OfferKind::OneOff, &plan).await;
+        for (org, vat_id) in [(&sale.provider, Some("DK13585628")), (&buyer, None)] {
+            let mut profile = json!({
+                "legal_name": "Data", "country": "DK", "is_business": vat_id.is_some(),
+                "address": {"street": "Torvet 1", "postal_code": "8000", "city": "Aarhus"}
+            });
+            if let Some(id) = vat_id { profile["vat_id"] = json!(id) }
+            let path = format!("/api/v1/organizations/{}/tax-profile", org.id);
+            it.app.as_org(org, "PUT", &path).json(&profile).send().await.expect(200);
+        }
+        it.app.subscribe_to(&sale, &buyer, "pm_card_visa").await;
+        it.advance(Duration::days(30)).await;
+        it.advance(Duration::days(30)).await;
+        let mut paid: Vec<i64> = it.objects("payment_intent").iter().filter_map(|one| one["amount"].as_i64()).collect();
+        paid.sort_unstable();
+        assert_eq!(paid, [4_160, 4_170, 4_170], "12.500 KWD in parts that end in 0");
     }
 
     async fn a_bank_transfer_says_where_to_and_completes_when_it_arrives(it) {

@@ -2,18 +2,20 @@
 
 mod buying;
 mod faults;
-mod paying_out;
+mod lines;
+pub mod paying_out;
 
 use serde_json::{Value, json};
 use stripe_twin::{DeliveryPlan, Endpoint, Options, Twin};
 use time::Duration;
 use tokio::net::TcpListener;
+use torv::config::Config;
 
 use crate::support::{Answer, Backend, Home, TestApp, TestOrg};
 
 /// Long enough for everything that the exchange does by itself.
 const SHORT_WHILE: Duration = Duration::seconds(10);
-const WEBHOOK_SECRET: &str = "whsec_test_of_the_exchange";
+pub const WEBHOOK_SECRET: &str = "whsec_test_of_the_exchange";
 
 /// An exchange and a twin that know each other; both clocks move together.
 pub struct Connected {
@@ -61,10 +63,8 @@ impl Connected {
         let twin = Twin::start(options).await.expect("the twin starts");
         let api_base = format!("{}/", twin.url());
         let app = TestApp::start(home, |config| {
-            config.payments.stripe.secret_key = "sk_test_of_the_exchange".into();
-            config.payments.stripe.api_base = api_base;
+            charge_with(config, api_base);
             config.payments.stripe.timeout_seconds = 2;
-            config.payments.webhook_secrets = WEBHOOK_SECRET.into();
         })
         .await;
         let it = Self { app, twin };
@@ -91,7 +91,7 @@ impl Connected {
         }
     }
 
-    async fn step(&self, by: Duration) {
+    pub async fn step(&self, by: Duration) {
         self.app.advance(by);
         self.twin.advance(by.whole_seconds());
         self.deliver().await;
@@ -131,6 +131,13 @@ impl Connected {
         let seen = self.app.see_order(org, order).await;
         seen["state"].as_str().expect("a state").to_owned()
     }
+}
+
+/// Has an exchange charge with the Stripe at this address.
+pub fn charge_with(config: &mut Config, api_base: String) {
+    config.payments.stripe.secret_key = "sk_test_of_the_exchange".into();
+    config.payments.stripe.api_base = api_base;
+    config.payments.webhook_secrets = WEBHOOK_SECRET.into();
 }
 
 /// The order an answer is about.

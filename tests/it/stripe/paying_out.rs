@@ -1,16 +1,17 @@
-use entity::{payout, states::PayoutState};
-use sea_orm::EntityTrait as _;
-use serde_json::{Value, json};
-use time::Duration;
-use torv::{
-    base::Currency,
-    ledger::{self, Account},
+use entity::{
+    organization, payout, payout_account, reconciliation_exception as exception,
+    states::{ExceptionClass, ExceptionState, PayoutState},
 };
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use serde_json::{Value, json};
+use stripe_twin::{Fault, FaultKind};
+use time::Duration;
+use torv::{ledger::Account, people::payout_accounts, ports::payments::PaymentsError};
 
 use super::{Connected, order_of, with_twin};
 use crate::{
-    after_sale::verified,
-    support::{ForSale, TestOrg, one_off},
+    after_sale::{self, verified},
+    support::{ForSale, TestApp, TestOrg, one_off},
 };
 
 /// Longer than the hold, and than the nights in which Stripe pays the operator out.
@@ -20,8 +21,7 @@ const EIGHT_DAYS: Duration = Duration::days(8);
 const PLATFORM: &str = "acct_1TwinPlatform0000";
 
 async fn balance(it: &Connected, account: Account) -> i64 {
-    let eur: Currency = "EUR".parse().expect("in the table");
-    ledger::balance(it.app.app.db.read(), &account, eur).await.expect("sums").minor
+    after_sale::balance(&it.app, account).await
 }
 
 async fn run(it: &Connected, operator: &TestOrg, key: &str) -> Value {
@@ -60,17 +60,21 @@ impl PaidOut {
 /// The books, the documents and Stripe agree to the cent.
 async fn agrees(it: &Connected, operator: &TestOrg) {
     it.advance(Duration::hours(2)).await;
-    let request = it.app.as_org(operator, "POST", "/api/v1/reconciliations").json(&json!({}));
+    assert_agrees(&it.app, operator, &it.twin.dump()).await;
+}
+
+/// As [`agrees`], at this moment and with this dump of the twin.
+pub async fn assert_agrees(app: &TestApp, operator: &TestOrg, dump: &Value) {
+    let request = app.as_org(operator, "POST", "/api/v1/reconciliations").json(&json!({}));
     let made = request.send().await.expect(201).json();
     assert_eq!(made["difference_count"], 0, "{made:#}");
-    let dump = it.twin.dump();
     let theirs = |part: &str| -> i64 {
         let rows = dump["balances"][PLATFORM][part].as_array().into_iter().flatten();
         rows.filter(|row| row["currency"] == "eur").filter_map(|row| row["amount"].as_i64()).sum()
     };
-    assert_eq!(theirs("available"), balance(it, Account::ProcessorAvailable).await, "available");
-    assert_eq!(theirs("pending"), balance(it, Account::ProcessorPending).await, "pending");
-    verified(&it.app, "after everything").await;
+    assert_eq!(theirs("available"), after_sale::balance(app, Account::ProcessorAvailable).await, "available");
+    assert_eq!(theirs("pending"), after_sale::balance(app, Account::ProcessorPending).await, "pending");
+    verified(app, "after everything").await;
 }
 
 /// The operator's payouts in the books: Stripe's id, amount, and whether they left.
@@ -141,6 +145,68 @@ with_twin! {
         agrees(it, &operator).await;
     }
 
+    async fn a_payout_that_nobody_can_have_is_an_exception_until_somebody_operates(it) {
+        let (sale, buyer) = it.app.market(&one_off(10_001)).await;
+        for key in ["k1", "k2"] {
+            it.app.order(&buyer, &sale, key, Some("pm_card_visa")).await.expect(201);
+            it.advance(Duration::days(3)).await;
+        }
+        assert_eq!(it.objects("payout").len(), 2);
+        assert_eq!(automatic(it).await.len(), 0);
+        assert_eq!(balance(it, Account::ProcessorInTransit).await, 2 * 1_680, "its line is booked all the same");
+        it.advance(Duration::hours(2)).await;
+        let open = || exception::Entity::find().filter(exception::Column::Class.eq(ExceptionClass::PayoutWithoutOperator));
+        let found = open().all(it.app.app.db.read()).await.expect("reads");
+        assert_eq!(found.iter().map(|row| (row.amount_minor, row.state)).collect::<Vec<_>>(), [(1_680, ExceptionState::Open); 2]);
+        let operator = it.app.operator().await;
+        it.advance(Duration::hours(2)).await;
+        let rows = automatic(it).await;
+        assert!(rows.iter().all(|row| (row.organization_id, row.state, row.amount_minor) == (operator.id, PayoutState::Paid, 1_680)));
+        assert_eq!(rows.len(), 2);
+        let found = open().all(it.app.app.db.read()).await.expect("reads");
+        assert!(found.iter().all(|row| row.state == ExceptionState::Resolved), "{found:?}");
+        let listed = it.app.as_org(&operator, "GET", "/api/v1/payouts").send().await.expect(200).json();
+        assert_eq!(listed["items"].as_array().map(Vec::len), Some(2));
+        agrees(it, &operator).await;
+    }
+
+    async fn an_account_whose_news_was_lost_is_asked_about(it) {
+        let (provider, waiting) = (it.app.provider().await, it.app.provider().await);
+        let account = it.onboard(&provider).await;
+        let path = "/api/v1/settlement/payout-account";
+        let body = json!({"return_url": "https://rivers.example/back"});
+        it.app.as_org(&waiting, "POST", &format!("{path}/onboarding")).json(&body).send().await.expect(200);
+        it.advance(Duration::minutes(2)).await;
+        it.twin.set_endpoints(Vec::new());
+        let of = async |org: &TestOrg| {
+            let row = payout_account::Entity::find_by_id(org.id).one(it.app.app.db.read()).await.expect("reads");
+            row.expect("noted").transfers_active
+        };
+        assert_eq!((of(&provider).await, of(&waiting).await), (true, false));
+        let unknown = organization::Entity::find_by_id(waiting.id).one(it.app.app.db.read()).await.expect("reads");
+        let theirs = unknown.and_then(|row| row.processor_account).expect("opened");
+        it.world(&format!("accounts/{theirs}/standing"), &json!({"standing": "complete"}));
+        it.world(&format!("accounts/{account}/standing"), &json!({"standing": "restricted"}));
+        it.advance(Duration::minutes(31)).await;
+        assert_eq!((of(&provider).await, of(&waiting).await), (true, true), "who waits is asked about often");
+        it.advance(Duration::hours(6)).await;
+        assert_eq!((of(&provider).await, of(&waiting).await), (false, true));
+    }
+
+    async fn a_share_moves_only_to_an_account_that_was_heard_of_within_the_hour(it) {
+        let provider = it.app.provider().await;
+        let account = it.onboard(&provider).await;
+        it.twin.set_endpoints(Vec::new());
+        it.world(&format!("accounts/{account}/standing"), &json!({"standing": "restricted"}));
+        let ready = async || payout_accounts::require_active(&it.app.app, provider.id).await.expect("reads");
+        assert!(ready().await.is_ok(), "nobody was told yet");
+        it.app.advance(Duration::minutes(61));
+        let refused = ready().await.expect_err("asked anew");
+        assert!(matches!(refused, PaymentsError::Refused { ref code, .. } if code == "account_not_ready"), "{refused}");
+        it.world(&format!("accounts/{account}/standing"), &json!({"standing": "complete"}));
+        assert!(ready().await.is_ok(), "a no is asked about at once");
+    }
+
     async fn a_payout_that_the_bank_sends_back_goes_with_the_next_one(it) {
         let (sale, buyer) = it.app.market(&one_off(10_001)).await;
         let operator = it.app.operator().await;
@@ -179,6 +245,26 @@ with_twin! {
         assert_eq!(refunds.iter().map(|one| one["amount"].clone()).collect::<Vec<_>>(), [json!(10_001)]);
         let reversals = it.objects("transfer_reversal");
         assert_eq!(reversals.iter().map(|one| one["amount"].clone()).collect::<Vec<_>>(), [json!(8_001)]);
+        assert_eq!(balance(it, Account::ProviderReceivable(paid.sale.provider.id)).await, 0);
+        agrees(it, &paid.operator).await;
+    }
+
+    async fn a_reversal_without_an_answer_for_a_day_is_looked_for_and_not_made_again(it) {
+        let paid = PaidOut::new(it).await;
+        let path = format!("/api/v1/orders/{}/refunds/issue", paid.order);
+        // Every answer is lost, though the first request took the money.
+        let lost = Fault { times: u32::MAX, ..Fault::first(FaultKind::ResetAfterCommit, "POST", "/v1/transfers/*/reversals") };
+        it.twin.set_faults(vec![lost]);
+        let request = it.app.as_org(&paid.operator, "POST", &path).header("idempotency-key", "f1");
+        request.json(&json!({"amount_minor": 1_000, "reason": "We are sorry."})).send().await.expect(201);
+        it.app.run_jobs().await;
+        let taken = || it.objects("transfer_reversal").iter().map(|one| one["amount"].clone()).collect::<Vec<_>>();
+        assert_eq!(taken(), [json!(800)]);
+        it.twin.set_faults(Vec::new());
+        // A part is left of the transfer, so under a key that Stripe has forgotten it would give more.
+        it.step(Duration::hours(25)).await;
+        it.advance(Duration::minutes(10)).await;
+        assert_eq!(taken(), [json!(800)]);
         assert_eq!(balance(it, Account::ProviderReceivable(paid.sale.provider.id)).await, 0);
         agrees(it, &paid.operator).await;
     }

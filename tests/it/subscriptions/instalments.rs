@@ -31,6 +31,19 @@ on_both! {
         app.assert_all_agrees("paid in parts").await;
     }
 
+    async fn a_coupon_over_all_of_it_leaves_no_parts(app) {
+        let (sale, buyer) = app.planned(&one_off(10_001), OfferKind::OneOff, &thirds()).await;
+        let coupon = json!({"code": "ALL-OF-IT-26", "percent_bps": 10_000});
+        app.as_org(&sale.provider, "POST", "/api/v1/coupons").json(&coupon).send().await.expect(201);
+        let mut body = sale.order_in(None);
+        (body["saved_method_id"], body["coupon"]) = (json!(app.keep_method(&buyer, VISA).await), json!("ALL-OF-IT-26"));
+        let order = app.order_with(&buyer, "k", &body).await.expect(201).json();
+        assert_eq!((&order["state"], &order["total"]["minor"]), (&json!("completed"), &json!(0)));
+        app.pass(Duration::days(100)).await;
+        assert_eq!((app.orders_of(&buyer).await.len(), app.subscriptions_of(&buyer).await.len()), (1, 0));
+        app.assert_all_agrees("nothing to pay").await;
+    }
+
     async fn a_missed_part_suspends_access_until_it_is_paid(app) {
         let subscribed = app.subscribe(&one_off(10_001), OfferKind::OneOff, &thirds(), DECLINED_LATER).await;
         app.pass(Duration::days(30)).await;

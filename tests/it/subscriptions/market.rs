@@ -2,6 +2,7 @@
 
 use entity::{grant, ids::SubscriptionId, order, states::OfferKind, subscription};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::Duration;
 use torv::settlement::verify::verify_all;
@@ -12,7 +13,7 @@ pub const VISA: &str = "pm_card_visa";
 pub const DECLINED_LATER: &str = "pm_card_declined_later";
 
 /// A subscription of a buyer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Subscribed {
     pub sale: ForSale,
     pub buyer: TestOrg,

@@ -7,6 +7,7 @@ use entity::{
     states::{ProviderKind, Role},
 };
 use sea_orm::{ActiveValue::Set, EntityTrait as _};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::OnceCell;
 use torv::people::api_keys::{KEY_PREFIX, hash};
@@ -14,7 +15,7 @@ use torv::people::api_keys::{KEY_PREFIX, hash};
 use super::{Request, TestApp};
 
 /// An organisation with an owner, and a key for each kind of member.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TestOrg {
     pub id: OrgId,
     pub owner: AccountId,

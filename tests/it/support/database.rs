@@ -1,16 +1,17 @@
 //! A fresh database per test: a copy of a migrated SQLite file, or of a migrated PostgreSQL template.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
 };
 
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
+use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use torv::{config::Config, db};
 
 /// Which database a test runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Backend {
     Sqlite,
     Postgres,
@@ -21,14 +22,23 @@ const POSTGRES_VARIABLE: &str = "TORV_TEST_POSTGRES";
 const POSTGRES_DEFAULT: &str = "postgres://postgres@127.0.0.1:5432";
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
-static SQLITE_TEMPLATE: OnceCell<PathBuf> = OnceCell::const_new();
+/// A migrated file, kept in memory: on the disk one would be left behind by every process that runs tests.
+static SQLITE_TEMPLATE: OnceCell<Vec<u8>> = OnceCell::const_new();
 static POSTGRES_TEMPLATE: OnceCell<Option<String>> = OnceCell::const_new();
 
 /// Where one test's exchange lives.
 pub struct Home {
     pub backend: Backend,
-    dir: tempfile::TempDir,
-    /// Database to drop at the end, with the server it is on.
+    address: Address,
+    /// Removed at the end; nothing in a home that another process made.
+    dir: Option<tempfile::TempDir>,
+}
+
+/// Where a home is, so that another process can go on in it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Address {
+    dir: PathBuf,
+    /// The server and the database on it.
     postgres: Option<(String, String)>,
 }
 
@@ -36,29 +46,46 @@ impl Home {
     /// A fresh home; nothing if the server is not there, which is loud at home and an error in CI.
     pub async fn fresh(backend: Backend) -> Option<Self> {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        match backend {
+        let postgres = match backend {
             Backend::Sqlite => {
                 let template = SQLITE_TEMPLATE.get_or_init(sqlite_template).await;
-                std::fs::copy(template, dir.path().join("torv.sqlite")).expect("the template is copied");
-                Some(Self { backend, dir, postgres: None })
+                std::fs::write(dir.path().join("torv.sqlite"), template).expect("the template is copied");
+                None
             }
             Backend::Postgres => {
                 let template = POSTGRES_TEMPLATE.get_or_init(postgres_template).await.clone()?;
-                let name = format!("torv_test_{}_{number}", std::process::id());
-                let server = server();
-                let admin = connect(&server, "postgres").await.expect("the server was there a moment ago");
-                let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
-                admin.execute_unprepared(&create).await.expect("the template is copied");
-                Some(Self { backend, dir, postgres: Some((server, name)) })
+                Some((server(), copy_of(&server(), &template).await))
             }
-        }
+        };
+        Some(Self { backend, address: Address { dir: dir.path().to_owned(), postgres }, dir: Some(dir) })
+    }
+
+    /// The home of another process, which is left as it is at the end.
+    pub fn at(address: Address) -> Self {
+        let backend = if address.postgres.is_some() { Backend::Postgres } else { Backend::Sqlite };
+        Self { backend, address, dir: None }
+    }
+
+    /// Where this home is.
+    pub fn address(&self) -> Address {
+        self.address.clone()
+    }
+
+    /// A home with the same database and files. Whoever is still connected to this one is thrown out.
+    pub async fn copy(&self) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        copy_files(self.path(), dir.path()).expect("files are copied");
+        let postgres = match &self.address.postgres {
+            None => None,
+            Some((server, template)) => Some((server.clone(), copy_of(server, template).await)),
+        };
+        Self { backend: self.backend, address: Address { dir: dir.path().to_owned(), postgres }, dir: Some(dir) }
     }
 
     /// A home whose database has no schema yet; nothing if the server is not there, as in [`Home::fresh`].
     pub async fn empty(backend: Backend) -> Option<Self> {
         let home = Self::fresh(backend).await?;
-        match &home.postgres {
+        match &home.address.postgres {
             None => std::fs::remove_file(home.path().join("torv.sqlite")).expect("the copy is removed"),
             Some((server, name)) => {
                 let conn = connect(server, name).await.expect("the fresh database");
@@ -76,23 +103,23 @@ impl Home {
 
     /// The embedded configuration, pointed at this home, with weak but quick settings where allowed.
     pub fn config(&self) -> Config {
-        let mut config = Config::embedded(self.dir.path());
+        let mut config = Config::embedded(self.path());
         config.database.connections_max = 12;
         config.transparency.head_seconds = 0;
-        if let Some((server, name)) = &self.postgres {
+        if let Some((server, name)) = &self.address.postgres {
             config.database.url = format!("{server}/{name}").as_str().into();
         }
         config
     }
 
-    pub fn path(&self) -> &std::path::Path {
-        self.dir.path()
+    pub fn path(&self) -> &Path {
+        &self.address.dir
     }
 }
 
 impl Drop for Home {
     fn drop(&mut self) {
-        let Some((server, name)) = self.postgres.take() else { return };
+        let (Some(_), Some((server, name))) = (&self.dir, self.address.postgres.take()) else { return };
         // Dropping needs the async runtime, and a test's own may be ending: use one of its own.
         let drop_it = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -106,6 +133,32 @@ impl Drop for Home {
     }
 }
 
+/// A new database that is a copy of another one on the same server; returns its name.
+async fn copy_of(server: &str, template: &str) -> String {
+    let name = format!("torv_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let admin = connect(server, "postgres").await.expect("the server was there a moment ago");
+    let throw_out = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'");
+    admin.execute_unprepared(&throw_out).await.expect("connections are ended");
+    let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
+    admin.execute_unprepared(&create).await.expect("the template is copied");
+    name
+}
+
+/// Copies a folder. SQLite's index of its log is left out: it makes a new one.
+fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            std::fs::create_dir_all(&target)?;
+            copy_files(&entry.path(), &target)?;
+        } else if entry.path().extension().is_none_or(|extension| extension != "sqlite-shm") {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
 fn server() -> String {
     std::env::var(POSTGRES_VARIABLE).unwrap_or_else(|_| POSTGRES_DEFAULT.to_owned())
 }
@@ -116,15 +169,15 @@ async fn connect(server: &str, database: &str) -> Result<DatabaseConnection, sea
     Database::connect(options).await
 }
 
-async fn sqlite_template() -> PathBuf {
-    let path = std::env::temp_dir().join(format!("torv-template-{}.sqlite", std::process::id()));
-    let _ = std::fs::remove_file(&path);
+async fn sqlite_template() -> Vec<u8> {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("template.sqlite");
     let url = format!("sqlite://{}", path.display()).into();
     let conn = db::connect_lazy_migrator(&url).await.expect("a SQLite file");
     migrate(&conn).await;
     conn.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.expect("a checkpoint");
     conn.close().await.expect("closes");
-    path
+    std::fs::read(path).expect("the template is read")
 }
 
 async fn postgres_template() -> Option<String> {

@@ -22,7 +22,7 @@ pub use actors::{LoggedIn, May, PASSWORD, TestOrg};
 pub use answer::{Answer, Request};
 use axum::Router;
 pub use catalogue::{listing_in, listing_with};
-pub use database::{Backend, Home};
+pub use database::{Address, Backend, Home};
 pub use delivery::{Granted, blob_key};
 use entity::{
     inbox, job,
@@ -30,7 +30,7 @@ use entity::{
 };
 pub use listings::Made;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
-use time::{Duration, macros::datetime};
+use time::{Duration, OffsetDateTime, macros::datetime};
 use torv::{AppState, adapters::sandbox::Sandbox, base::Clock, bootstrap, config::Config};
 pub use trade::{ForSale, approved, charge_of, free, one_off, subscription};
 pub use webhooks::{Delivery, Dice, event_id, sign};
@@ -95,7 +95,19 @@ pub async fn run(backend: Backend, test: impl AsyncFnOnce(&TestApp)) {
 impl TestApp {
     /// Starts an exchange in `home`, with the configuration changed by `adjust`.
     pub async fn start(home: database::Home, adjust: impl FnOnce(&mut Config)) -> Self {
-        let clock = Clock::manual(datetime!(2026-11-21 10:00:00 UTC));
+        Self::start_at(home, datetime!(2026-11-21 10:00:00 UTC), adjust).await
+    }
+
+    /// As [`TestApp::start`], at another time.
+    pub async fn start_at(home: database::Home, at: OffsetDateTime, adjust: impl FnOnce(&mut Config)) -> Self {
+        let clock = Clock::manual(at);
+        let mut config = home.config();
+        adjust(&mut config);
+        Self::build(Arc::new(home), config, clock).await
+    }
+
+    /// Starts an exchange in a home in which another one was before, at this time.
+    pub async fn resume(home: database::Home, clock: Clock, adjust: impl FnOnce(&mut Config)) -> Self {
         let mut config = home.config();
         adjust(&mut config);
         Self::build(Arc::new(home), config, clock).await

@@ -7,13 +7,14 @@ use entity::{
     states::{EntryKind, OrderState, PaymentState},
 };
 use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use torv::ledger;
 
 use super::{Answer, TestApp, TestOrg};
 
 /// An offer that can be ordered.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ForSale {
     pub provider: TestOrg,
     pub listing: String,

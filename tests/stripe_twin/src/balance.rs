@@ -19,7 +19,7 @@ pub struct Funds {
     pub pending: i64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Balances {
     funds: BTreeMap<(String, String), Funds>,
     /// Which payout took which balance transaction out.

@@ -71,6 +71,7 @@ pub fn command(world: &mut World, path: &str, body: &Value) -> Result<Value, Api
         ["webhooks"] => return Ok(world.outbox.status()),
         ["webhooks", "plan"] => world.outbox.plan = read::<DeliveryPlan>(body)?,
         ["webhooks", "endpoints"] => world.outbox.endpoints = endpoints(body)?,
+        ["webhooks", "move"] => world.outbox.move_to(&word("url", "")),
         ["webhooks", "resend"] => {
             let event = Object::from(existing(world, &word("event", ""))?);
             world.outbox.resend(&event, world.now);

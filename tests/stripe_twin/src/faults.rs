@@ -103,14 +103,14 @@ fn path_matches(pattern: &str, path: &str) -> bool {
     segments.next().is_none()
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Planned {
     fault: Fault,
     seen: u32,
 }
 
 /// The plan and how far it has come.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Faults {
     planned: Vec<Planned>,
     chance: Generator,

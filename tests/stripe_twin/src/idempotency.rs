@@ -21,7 +21,7 @@ pub struct Answer {
     pub request_id: String,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     /// Method, path and parameters of the first request.
     fingerprint: String,
@@ -31,7 +31,7 @@ struct Entry {
 }
 
 /// The keys of all accounts.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Keys {
     entries: HashMap<(String, String), Entry>,
 }

@@ -22,6 +22,9 @@ struct Arguments {
     /// Starts at this instant (Unix seconds) and stands still until advanced; without it the machine's clock counts.
     #[arg(long)]
     start_at: Option<i64>,
+    /// Starts this many seconds behind the machine's clock.
+    #[arg(long, default_value_t = 0, conflicts_with = "start_at")]
+    behind_seconds: i64,
     /// Signs with the machine's clock, also when the twin's clock differs.
     #[arg(long)]
     sign_with_wall_clock: bool,
@@ -39,6 +42,7 @@ async fn main() -> ExitCode {
         listen: arguments.listen,
         seed: arguments.seed,
         clock: arguments.start_at.map_or(Clock::Wall, Clock::FixedAt),
+        behind_seconds: arguments.behind_seconds,
         endpoints: arguments.webhook_url.into_iter().map(|url| Endpoint { url, secrets: secrets.clone() }).collect(),
         delivery: DeliveryPlan { signature_time, ..DeliveryPlan::default() },
         public_url: arguments.public_url,

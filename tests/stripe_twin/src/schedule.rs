@@ -39,7 +39,7 @@ pub enum Task {
     },
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Schedule {
     /// By instant (Unix seconds), then in the order in which it was planned.
     tasks: BTreeMap<(i64, u64), Task>,

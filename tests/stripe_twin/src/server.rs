@@ -34,13 +34,15 @@ const REQUESTS_KEPT_MAX: usize = 200_000;
 pub struct Shared {
     world: Mutex<World>,
     clock: Clock,
-    /// Seconds by which a wall clock was advanced.
+    /// Seconds by which a wall clock is ahead of the machine's.
     shift_seconds: Mutex<i64>,
     /// Keys that are let in; empty lets in every test key.
     api_keys: Vec<String>,
     http: reqwest::Client,
     /// Rung when there may be something to deliver.
     pub bell: Notify,
+    /// Rung when something was executed whose answer is held back.
+    pub held: Notify,
     sending: tokio::sync::Mutex<()>,
 }
 
@@ -63,16 +65,25 @@ struct Request {
 }
 
 impl Shared {
-    pub fn new(world: World, clock: Clock, api_keys: Vec<String>, http: reqwest::Client) -> Self {
+    pub fn new(world: World, clock: Clock, shift_seconds: i64, api_keys: Vec<String>, http: reqwest::Client) -> Self {
         Self {
             world: Mutex::new(world),
             clock,
-            shift_seconds: Mutex::new(0),
+            shift_seconds: Mutex::new(shift_seconds),
             api_keys,
             http,
             bell: Notify::new(),
+            held: Notify::new(),
             sending: tokio::sync::Mutex::new(()),
         }
+    }
+
+    /// The same world in the same state, apart from this one from here on, found at `base_url`.
+    pub fn fork(&self, base_url: String) -> Self {
+        let mut world = self.world().clone();
+        world.settings.base_url = base_url;
+        let shift_seconds = *self.shift_seconds.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::new(world, self.clock, shift_seconds, self.api_keys.clone(), self.http.clone())
     }
 
     /// The world at the present instant, with all that is due done.
@@ -212,6 +223,9 @@ impl Shared {
         }
         let answer = self.execute(&request);
         self.bell.notify_one();
+        if kind == Some(FaultKind::TimeoutAfterCommit) {
+            self.held.notify_one();
+        }
         after(kind, wait, &switch).await;
         respond(&request, &answer, false)
     }
@@ -229,6 +243,9 @@ impl Shared {
     async fn replay(&self, request: &Request, answer: Answer, switch: &ResetSwitch) -> Response {
         record(&mut self.world(), request, answer.status, true);
         if let Some(fault) = &request.fault {
+            if fault.kind == FaultKind::TimeoutAfterCommit {
+                self.held.notify_one();
+            }
             after(Some(fault.kind), fault.milliseconds, switch).await;
         }
         respond(request, &answer, true)

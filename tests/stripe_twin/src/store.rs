@@ -58,14 +58,14 @@ impl Object {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Store {
     objects: HashMap<String, Entry>,
     /// Ids by kind, oldest first.
     kinds: BTreeMap<String, Vec<String>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     /// The account whose object it is.
     owner: String,

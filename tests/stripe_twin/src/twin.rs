@@ -29,6 +29,8 @@ pub struct Options {
     /// The same seed and the same requests give the same ids.
     pub seed: u64,
     pub clock: Clock,
+    /// Seconds that a wall clock starts behind the machine's.
+    pub behind_seconds: i64,
     /// Keys that are let in; empty lets in every `sk_test_…` and `rk_test_…`.
     pub api_keys: Vec<String>,
     pub fees: FeeSchedule,
@@ -51,6 +53,7 @@ impl Default for Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             seed: 1,
             clock: Clock::FixedAt(1_795_262_400),
+            behind_seconds: 0,
             api_keys: Vec::new(),
             fees: FeeSchedule::default(),
             conversions: Vec::new(),
@@ -83,20 +86,35 @@ impl Twin {
         let base_url = options.public_url.unwrap_or_else(|| format!("http://{address}"));
         let now = match clock {
             Clock::FixedAt(now) => now,
-            Clock::Wall => clock::wall_now(),
+            Clock::Wall => clock::wall_now() - options.behind_seconds,
         };
         let settings = Settings { fees, conversions, settlement_days, capture_delay_seconds, base_url };
         let outbox = Outbox::new(options.endpoints, options.delivery, seed);
         let world = World::new(settings, seed, now, outbox, Faults::new(options.faults, seed));
         let http = reqwest::Client::builder().no_proxy().timeout(WEBHOOK_TIMEOUT).build().map_err(io::Error::other)?;
-        let shared = Arc::new(Shared::new(world, clock, options.api_keys, http));
+        Ok(Self::serve(listener, address, Shared::new(world, clock, -options.behind_seconds, options.api_keys, http)))
+    }
+
+    /// Another twin in the same state, at an address of its own, that goes its own way from here on: what is prepared
+    /// once can be continued in many ways.
+    ///
+    /// # Errors
+    /// No address is free.
+    pub async fn fork(&self) -> io::Result<Self> {
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+        let address = listener.local_addr()?;
+        Ok(Self::serve(listener, address, self.shared.fork(format!("http://{address}"))))
+    }
+
+    fn serve(listener: TcpListener, address: SocketAddr, shared: Shared) -> Self {
+        let shared = Arc::new(shared);
         let router = Router::new().fallback(server::handle).with_state(shared.clone());
         let service = router.into_make_service_with_connect_info::<ResetSwitch>();
         let serving = tokio::spawn(async move {
             let _ends_with_the_task = axum::serve(ResettableListener(listener), service).await;
         });
         let delivering = tokio::spawn(deliver_forever(shared.clone()));
-        Ok(Self { address, shared, tasks: vec![serving, delivering] })
+        Self { address, shared, tasks: vec![serving, delivering] }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -142,6 +160,11 @@ impl Twin {
 
     pub fn set_endpoints(&self, endpoints: Vec<Endpoint>) {
         self.shared.world().outbox.endpoints = endpoints;
+    }
+
+    /// Waits until a request was executed whose answer is held back by [`crate::FaultKind::TimeoutAfterCommit`].
+    pub async fn has_held_an_answer(&self) {
+        self.shared.held.notified().await;
     }
 
     /// Sends every webhook that is due and returns what became of all so far.

@@ -84,7 +84,7 @@ pub struct Tally {
     pub given_up: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Outbox {
     pub endpoints: Vec<Endpoint>,
     pub plan: DeliveryPlan,
@@ -160,6 +160,14 @@ impl Outbox {
                 self.queue.push(delivery);
             }
             None => self.tally.given_up += 1,
+        }
+    }
+
+    /// The receivers are at this address from now on, also for what is queued.
+    pub fn move_to(&mut self, url: &str) {
+        let queued = self.queue.iter_mut().map(|delivery| &mut delivery.endpoint);
+        for endpoint in self.endpoints.iter_mut().chain(queued) {
+            url.clone_into(&mut endpoint.url);
         }
     }
 

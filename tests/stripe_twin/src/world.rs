@@ -67,7 +67,7 @@ pub struct Call {
     pub params: Params,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct World {
     pub settings: Settings,
     /// Unix seconds.

@@ -59,7 +59,7 @@ pub struct ImportQuery {
     "id": "bst_019352f0a1b27c3d8e4f5061728394a5", "kind": "statement", "format": "camt053", "state": "imported",
     "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "size_bytes": 10240, "lines_read": 31,
     "lines_new": 30, "lines_known": 1, "lines_pending": 0, "created_at": "2026-11-21T10:00:00Z",
-    "finished_at": "2026-11-21T10:00:01Z"
+    "finished_at": "2026-11-21T10:00:01Z", "booked_at": "2026-11-21T10:00:02Z"
 }))]
 pub struct BankStatementView {
     /// The import.
@@ -90,6 +90,9 @@ pub struct BankStatementView {
     /// When the whole file was there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
+    /// When the last of its lines was booked, or set aside for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub booked_at: Option<Timestamp>,
 }
 
 impl From<bank_import::Model> for BankStatementView {
@@ -108,6 +111,7 @@ impl From<bank_import::Model> for BankStatementView {
             created_at: row.created_at,
             created_by: row.created_by,
             finished_at: row.finished_at,
+            booked_at: row.booked_at,
         }
     }
 }

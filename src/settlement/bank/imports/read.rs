@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use entity::{bank_line, bank_statement, ids::BankStatementId, payout_report_line};
+use sea_orm::DbBackend;
 use tokio::sync::mpsc;
 use torv_bank::{LineStatus, PayoutReader, Reader, Record};
 
@@ -10,10 +11,13 @@ use super::{
     files::{self, Plan},
     model::{self, Span},
 };
-use crate::error::{Error, Result};
+use crate::{
+    db::bulk::{self, Rows},
+    error::{Error, Result},
+};
 
-/// Rows handed on together, and written in one statement: at most 32 766 parameters on SQLite.
-pub const ROWS_PER_BATCH: usize = 1_500;
+/// Rows handed on together, and written in one statement.
+pub const ROWS_PER_BATCH: usize = 2_000;
 /// Rows after which progress is told.
 const ROWS_PER_PROGRESS: u64 = 1_000;
 /// Under this key our own id is put into the metadata of the processor's objects.
@@ -33,8 +37,8 @@ pub struct Checked {
 /// Rows of a file, in order.
 #[derive(Debug)]
 pub enum Piece {
-    /// Booked lines.
-    Lines(Vec<bank_line::ActiveModel>),
+    /// Booked lines, ready to be stored, and how many.
+    Lines(Rows, u64),
     /// Rows of a payout report.
     Report(Vec<payout_report_line::ActiveModel>),
     /// A statement that has ended.
@@ -91,8 +95,18 @@ fn tell(rows: u64, bytes: u64, progress: &dyn Fn(u64)) {
 ///
 /// # Errors
 /// As [`check`]: the file may have changed in between.
-pub fn hand_on(path: &Path, plan: &Plan, import: BankStatementId, out: &mpsc::Sender<Piece>) -> Result<()> {
+pub fn hand_on(
+    path: &Path,
+    plan: &Plan,
+    import: BankStatementId,
+    backend: DbBackend,
+    out: &mpsc::Sender<Piece>,
+) -> Result<()> {
     let Some(format) = plan.statement_format() else { return hand_on_report(path, plan, import, out) };
+    let lines = |batch: &mut Vec<bank_line::ActiveModel>| -> Result<Piece> {
+        let count = batch.len() as u64;
+        Ok(Piece::Lines(bulk::rows_of(backend, std::mem::take(batch))?, count))
+    };
     let mut batch = Vec::with_capacity(ROWS_PER_BATCH);
     let (mut account, mut span, mut seq) = (String::new(), Span::default(), 0_i32);
     for record in Reader::new(format, files::open(path)?, &plan.settings()).map_err(model::refused)? {
@@ -104,7 +118,7 @@ pub fn hand_on(path: &Path, plan: &Plan, import: BankStatementId, out: &mpsc::Se
             Record::Line(line) if line.status == LineStatus::Booked => {
                 span.add(line.booking_date);
                 batch.push(model::line_row(import, &account, &line));
-                if batch.len() == ROWS_PER_BATCH && !hand(out, Piece::Lines(std::mem::take(&mut batch))) {
+                if batch.len() == ROWS_PER_BATCH && !hand(out, lines(&mut batch)?) {
                     return Ok(());
                 }
             }
@@ -112,14 +126,13 @@ pub fn hand_on(path: &Path, plan: &Plan, import: BankStatementId, out: &mpsc::Se
             Record::EndOfStatement(end) => {
                 seq = seq.saturating_add(1);
                 let statement = model::statement_row(import, seq, &account, span, &end);
-                let lines = std::mem::take(&mut batch);
-                if !(hand(out, Piece::Lines(lines)) && hand(out, Piece::Statement(statement))) {
+                if !(hand(out, lines(&mut batch)?) && hand(out, Piece::Statement(statement))) {
                     return Ok(());
                 }
             }
         }
     }
-    hand(out, Piece::Lines(batch));
+    hand(out, lines(&mut batch)?);
     Ok(())
 }
 
@@ -137,7 +150,6 @@ fn hand_on_report(path: &Path, plan: &Plan, import: BankStatementId, out: &mpsc:
 
 /// False when nobody takes pieces any more.
 fn hand(out: &mpsc::Sender<Piece>, piece: Piece) -> bool {
-    let is_empty = matches!(&piece, Piece::Lines(rows) if rows.is_empty())
-        || matches!(&piece, Piece::Report(rows) if rows.is_empty());
+    let is_empty = matches!(&piece, Piece::Lines(_, 0)) || matches!(&piece, Piece::Report(rows) if rows.is_empty());
     is_empty || out.blocking_send(piece).is_ok()
 }

@@ -20,9 +20,9 @@ use super::{
 use crate::{
     auth::Actor,
     base::Money,
-    db::Tx,
+    db::{Tx, bulk::Rows},
     error::{Error, Result},
-    people::audit,
+    people::audit::{self, Author},
     settlement::{
         bank::accounts,
         currency,
@@ -138,7 +138,8 @@ async fn write(
     tell: &Tell,
 ) -> Result<Written> {
     let (sender, mut pieces) = mpsc::channel(BATCHES_AHEAD);
-    let reading = tokio::task::spawn_blocking(move || read::hand_on(&request.path, &plan, id, &sender));
+    let backend = app.db.backend();
+    let reading = tokio::task::spawn_blocking(move || read::hand_on(&request.path, &plan, id, backend, &sender));
     let (mut written, mut rows) = (Written::default(), 0_u64);
     while let Some(piece) = pieces.recv().await {
         rows += match piece {
@@ -146,7 +147,7 @@ async fn write(
                 written.statements.push(statement);
                 0
             }
-            Piece::Lines(lines) => write_lines(app, id, lines).await?,
+            Piece::Lines(lines, count) => write_lines(app, id, lines, count).await?,
             Piece::Report(lines) => write_report(app, id, lines, &mut written.twice).await?,
         };
         if written.statements.len() > STATEMENTS_MAX || written.twice.len() > ROWS_TWICE_MAX {
@@ -164,8 +165,8 @@ async fn write(
     Ok(written)
 }
 
-async fn write_lines(app: &AppState, id: BankStatementId, lines: Vec<entity::bank_line::ActiveModel>) -> Result<u64> {
-    let (count, until) = (lines.len() as u64, app.clock.now() + Duration::seconds(LEASE_SECONDS));
+async fn write_lines(app: &AppState, id: BankStatementId, lines: Rows, count: u64) -> Result<u64> {
+    let until = app.clock.now() + Duration::seconds(LEASE_SECONDS);
     app.db
         .write("settlement.stage_bank_lines", move |tx| {
             let lines = lines.clone();
@@ -243,18 +244,17 @@ async fn finish(
     written: Written,
     checked: &Checked,
 ) -> Result<()> {
-    let (now, actor) = (app.clock.now(), actor.cloned());
+    let author = actor.map_or_else(Author::command_line, Author::from);
+    let now = app.clock.now();
     let detail = json!({"accounts": checked.accounts, "lines": checked.lines});
     app.db
         .write("settlement.finish_bank_import", move |tx| {
-            let (actor, detail) = (actor.clone(), detail.clone());
+            let (author, detail) = (author.clone(), detail.clone());
             let (statements, twice) = (written.statements.clone(), written.twice.clone());
             async move {
                 store::finish(&tx, id, statements, now).await?;
                 exceptions::raise(&tx, twice, now).await?;
-                if let Some(actor) = &actor {
-                    audit::record(&tx, actor, "bank_statement.import", id, detail, now).await?;
-                }
+                audit::record(&tx, author, "bank_statement.import", id, detail, now).await?;
                 Ok(((), tx))
             }
         })

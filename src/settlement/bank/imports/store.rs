@@ -10,13 +10,16 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, QueryTrait as _,
-    sea_query::{Expr, ExprTrait as _, OnConflict},
+    sea_query::{Expr, ExprTrait as _},
 };
 use time::OffsetDateTime;
 
 use super::{model::Request, read::Checked};
 use crate::{
-    db::Tx,
+    db::{
+        Tx,
+        bulk::{self, Kind, Known, List, Rows},
+    },
     error::{Error, Result},
 };
 
@@ -99,20 +102,19 @@ pub async fn extend(tx: &Tx, id: BankStatementId, new: u64, known: u64, until: O
 }
 
 /// Stores lines that are not there; returns how many were new.
-pub async fn insert_lines(tx: &Tx, rows: Vec<bank_line::ActiveModel>) -> Result<u64> {
-    let insert = bank_line::Entity::insert_many(rows).on_conflict(OnConflict::new().do_nothing().to_owned());
-    Ok(insert.exec_without_returning(tx.conn()).await?)
+pub async fn insert_lines(tx: &Tx, rows: Rows) -> Result<u64> {
+    bulk::store::<bank_line::Entity>(tx, rows, Known::Keep).await
 }
 
 /// Stores report rows that are not there; returns how many were new.
 pub async fn insert_report(tx: &Tx, rows: Vec<payout_report_line::ActiveModel>) -> Result<u64> {
-    let insert = payout_report_line::Entity::insert_many(rows).on_conflict(OnConflict::new().do_nothing().to_owned());
-    Ok(insert.exec_without_returning(tx.conn()).await?)
+    bulk::insert(tx, rows, Known::Keep).await
 }
 
 /// Rows of a report by their ids.
 pub async fn report_rows(conn: &impl ConnectionTrait, ids: &[String]) -> Result<Vec<payout_report_line::Model>> {
-    Ok(payout_report_line::Entity::find().filter(payout_report_line::Column::Id.is_in(ids)).all(conn).await?)
+    let list = List::of(conn.get_database_backend(), Kind::Text, ids.iter().map(|id| id.as_str().into()))?;
+    Ok(payout_report_line::Entity::find().filter(list.contains("id")).all(conn).await?)
 }
 
 /// Makes an import seen, whole.

@@ -17,15 +17,22 @@ use crate::{
 /// The word of the suspense account of bank lines.
 const SUSPENSE_WORD: &str = "bank";
 
-/// The account that a part is booked against.
-pub fn account_of(subject: MatchSubject) -> Account {
-    match subject {
+/// The account that a part is booked against; a credit's is its buyer's, who is not known here.
+pub fn account_of(subject: MatchSubject) -> Option<Account> {
+    Some(match subject {
+        MatchSubject::Credit => return None,
+        MatchSubject::Refund => Account::ClearingRefund,
         MatchSubject::Payout => Account::ProcessorInTransit,
         MatchSubject::Exchange => Account::ClearingExchange,
         MatchSubject::Order => Account::ClearingPayment,
         MatchSubject::Charges => Account::BankCharges,
-        MatchSubject::Suspense => Account::Suspense(SUSPENSE_WORD.to_owned()),
-    }
+        MatchSubject::Suspense => suspense(),
+    })
+}
+
+/// Where lines wait that nothing explains.
+fn suspense() -> Account {
+    Account::Suspense(SUSPENSE_WORD.to_owned())
 }
 
 /// The business event of a line.
@@ -39,7 +46,7 @@ pub fn source(line: &LineFacts) -> String {
 /// # Errors
 /// When a sum does not fit; internal, when a payout of the decision is not among `payouts`.
 pub fn entry(line: &LineFacts, decision: &Decision, payouts: &HashMap<&str, &PayoutFacts>) -> Result<NewEntry> {
-    let bank = if line.in_suspense { account_of(MatchSubject::Suspense) } else { Account::Bank(line.account.clone()) };
+    let bank = if line.in_suspense { suspense() } else { Account::Bank(line.account.clone()) };
     let mut lines = vec![posting(bank, line.amount_minor, line.currency)];
     for part in &decision.parts {
         lines.extend(part_lines(part, line.currency, payouts)?);
@@ -57,8 +64,9 @@ fn posting(account: Account, minor: i64, currency: Currency) -> Line {
 /// The postings of a part. An exchange is booked on both sides, each in its own currency.
 fn part_lines(part: &Part, currency: Currency, payouts: &HashMap<&str, &PayoutFacts>) -> Result<Vec<Line>> {
     let against = Money::new(part.amount_minor, currency).checked_neg()?;
-    let mut line = Line { account: account_of(part.subject), amount: against, order_id: None };
-    line.order_id = part.order;
+    let nobody = || Error::internal("a credit without its buyer");
+    let account = account_of(part.subject).ok_or_else(nobody)?;
+    let line = Line { account, amount: against, order_id: part.order };
     let mut lines = vec![line];
     if part.subject == MatchSubject::Exchange {
         let missing = || Error::internal("an exchange without its payout");

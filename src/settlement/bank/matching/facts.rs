@@ -29,7 +29,10 @@ pub fn line_facts(row: &bank_line::Model) -> Result<LineFacts> {
     let currency = currency(&row.currency)?;
     let text = row.remittance.as_deref().unwrap_or_default();
     let is_word = |word: &&str| (WORD_CHARS_MIN..=WORD_CHARS_MAX).contains(&word.len());
-    let words = row.creditor_reference.as_deref().into_iter().chain(split(text)).filter(is_word).take(WORDS_MAX);
+    // A buyer's own number can have a sign in it at which other words end.
+    let uncut = text.split_whitespace().filter(|word| split(word).nth(1).is_some());
+    let words = row.creditor_reference.as_deref().into_iter().chain(uncut).chain(split(text));
+    let words = words.filter(is_word).take(WORDS_MAX);
     let references = row.end_to_end_id.iter().chain(&row.bank_reference).cloned().collect();
     let field = |text: Option<&String>| text.map(|text| text.trim().to_lowercase()).unwrap_or_default();
     let counterparty = field(row.counterparty_name.as_ref());

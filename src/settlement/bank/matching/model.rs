@@ -76,12 +76,6 @@ impl PayoutFacts {
         if self.is_returned { 0 } else { self.amount_minor - self.settled_minor }
     }
 
-    /// True when a line of that day can be this payout.
-    pub fn may_arrive(&self, day: Date) -> bool {
-        let (first, last) = arrival_window(self.expected_on);
-        (first..=last).contains(&day)
-    }
-
     /// True when a word is one of its references.
     pub fn is_named(&self, word: &str) -> bool {
         self.reference == word
@@ -100,6 +94,33 @@ pub fn is_fee_sized(payout_minor: i64, line_minor: i64, currency: Currency) -> b
     let kept = payout_minor - line_minor;
     let most = currency.minor_per_major().saturating_mul(KEPT_MAJOR_MAX);
     kept > 0 && kept <= most && i128::from(kept) * 10_000 <= i128::from(payout_minor) * i128::from(KEPT_BPS_MAX)
+}
+
+/// How a transfer that names an order is booked; both parts sum to what came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// What pays the order: its total, or nothing.
+    pub order_minor: i64,
+    /// What adds to the buyer's credit for the order; negative where it is used or sent back.
+    pub credit_minor: i64,
+    /// The credit for the order then.
+    pub left_minor: i64,
+}
+
+/// Takes a transfer for an order of `total_minor`, for which `credit_minor` came before. An order that `waits` is paid as
+/// soon as all of it is there. Nothing when more would go back than is there, or a sum does not fit.
+pub fn receive(total_minor: i64, credit_minor: i64, amount_minor: i64, waits: bool) -> Option<Receipt> {
+    let there = credit_minor.checked_add(amount_minor)?;
+    if there < 0 || amount_minor == 0 {
+        return None;
+    }
+    let pays = waits && amount_minor > 0 && total_minor > 0 && there >= total_minor;
+    let order_minor = if pays { total_minor } else { 0 };
+    Some(Receipt {
+        order_minor,
+        credit_minor: amount_minor.checked_sub(order_minor)?,
+        left_minor: there.checked_sub(order_minor)?,
+    })
 }
 
 /// A part of a line and what explains it.
@@ -173,6 +194,7 @@ impl Decision {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use time::macros::date;
 
     use super::*;
@@ -186,6 +208,29 @@ mod tests {
         assert!(!is_fee_sized(100_000, 98_900, eur));
         assert!(!is_fee_sized(10_000_000, 9_997_499, eur));
         assert!(is_fee_sized(10_000_000, 9_997_500, eur));
+    }
+
+    proptest! {
+        #[test]
+        fn every_transfer_is_booked_to_the_last_unit(
+            total in 1_i64..100_000, amounts in proptest::collection::vec(-50_000_i64..100_000, 1..12),
+        ) {
+            let (mut credit, mut waits, mut came, mut sold) = (0, true, 0, 0);
+            for amount in amounts {
+                let Some(receipt) = receive(total, credit, amount, waits) else {
+                    prop_assert!(amount == 0 || credit + amount < 0);
+                    continue;
+                };
+                prop_assert_eq!(receipt.order_minor + receipt.credit_minor, amount);
+                prop_assert_eq!(receipt.left_minor, credit + receipt.credit_minor);
+                prop_assert!(receipt.left_minor >= 0);
+                waits = waits && receipt.order_minor == 0;
+                prop_assert!(!waits || amount < 0 || receipt.left_minor < total);
+                (credit, came, sold) = (receipt.left_minor, came + amount, sold + receipt.order_minor);
+            }
+            prop_assert!(sold == 0 || sold == total);
+            prop_assert_eq!(came, credit + sold);
+        }
     }
 
     #[test]

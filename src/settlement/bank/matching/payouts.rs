@@ -8,7 +8,7 @@ use entity::{
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, QueryTrait as _,
+    QuerySelect as _,
     sea_query::{Expr, OnConflict},
 };
 
@@ -28,12 +28,11 @@ const REFERENCES_PER_QUERY: usize = 500;
 /// # Errors
 /// Those of the database.
 pub async fn register_payouts(app: &AppState) -> Result<usize> {
-    let mut done = 0;
+    let (mut done, mut after) = (0, String::new());
     loop {
-        let sent = sent(app.db.read()).await?;
-        if sent.is_empty() {
-            break;
-        }
+        let sent = sent(app.db.read(), &after).await?;
+        let Some(last) = sent.last() else { break };
+        after.clone_from(&last.id);
         done += sent.len();
         let ours = ours(app.db.read(), &sent).await?;
         app.db
@@ -51,13 +50,13 @@ pub async fn register_payouts(app: &AppState) -> Result<usize> {
 
 /// The processor's lines of a kind that no payout here is made from. The condition is spelled out so that the
 /// index of payout lines serves it.
-async fn sent(conn: &impl ConnectionTrait) -> Result<Vec<processor_transaction::Model>> {
-    let known = bank_payout::Entity::find().select_only().column(bank_payout::Column::Id).into_query();
+async fn sent(conn: &impl ConnectionTrait, after: &str) -> Result<Vec<processor_transaction::Model>> {
     Ok(processor_transaction::Entity::find()
         .filter(Expr::cust("kind IN ('payout', 'payout_failure')"))
         .filter(processor_transaction::Column::Kind.eq("payout"))
         .filter(processor_transaction::Column::AmountMinor.lt(0))
-        .filter(processor_transaction::Column::Id.not_in_subquery(known))
+        .filter(processor_transaction::Column::Id.gt(after))
+        .filter(Expr::cust("NOT EXISTS (SELECT 1 FROM bank_payout WHERE bank_payout.id = processor_transaction.id)"))
         .order_by_asc(processor_transaction::Column::Id)
         .limit(PAYOUTS_PER_ROUND)
         .all(conn)
@@ -104,17 +103,28 @@ async fn insert(tx: &Tx, rows: Vec<bank_payout::ActiveModel>) -> Result<()> {
     Ok(())
 }
 
+/// Names the payout of ours behind what the processor sent under a reference, where that was not known before.
+///
+/// # Errors
+/// Those of the database.
+pub async fn name_payout(tx: &Tx, reference: &str, payout: PayoutId) -> Result<()> {
+    bank_payout::Entity::update_many()
+        .col_expr(bank_payout::Column::PayoutId, Expr::value(Some(payout)))
+        .filter(bank_payout::Column::Reference.eq(reference))
+        .filter(bank_payout::Column::PayoutId.is_null())
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// Marks payouts that the bank gave back; returns how many.
 async fn register_returns(app: &AppState) -> Result<usize> {
-    let known = bank_payout::Entity::find()
-        .select_only()
-        .column(bank_payout::Column::ReturnedBy)
-        .filter(bank_payout::Column::ReturnedBy.is_not_null())
-        .into_query();
     let lines = processor_transaction::Entity::find()
         .filter(Expr::cust("kind IN ('payout', 'payout_failure')"))
         .filter(processor_transaction::Column::Kind.eq("payout_failure"))
-        .filter(processor_transaction::Column::Id.not_in_subquery(known))
+        .filter(Expr::cust(
+            "NOT EXISTS (SELECT 1 FROM bank_payout WHERE bank_payout.returned_by = processor_transaction.id)",
+        ))
         .order_by_asc(processor_transaction::Column::Id)
         .limit(PAYOUTS_PER_ROUND)
         .all(app.db.read())
@@ -160,7 +170,8 @@ async fn mark_returned(tx: &Tx, line: &processor_transaction::Model) -> Result<u
     Ok(usize::from(updated.rows_affected == 1))
 }
 
-/// Takes trace id and day of arrival of open payouts from the reports; returns how many learned something.
+/// Takes trace id and day of arrival of open payouts from what the processor said of them and from its reports;
+/// returns how many learned something.
 async fn read_reports(app: &AppState) -> Result<usize> {
     let unknown =
         Condition::any().add(bank_payout::Column::TraceId.is_null()).add(bank_payout::Column::ExpectedOn.is_null());
@@ -177,7 +188,7 @@ async fn read_reports(app: &AppState) -> Result<usize> {
         .await?;
     let mut learned = Vec::new();
     for chunk in open.chunks(REFERENCES_PER_QUERY) {
-        let told = told(app.db.read(), chunk.iter().map(|(_, reference, ..)| reference.clone())).await?;
+        let told = told(app.db.read(), chunk.iter().map(|(_, reference, ..)| reference.clone()).collect()).await?;
         for (id, reference, trace_id, expected_on) in chunk {
             let Some((trace, day)) = told.get(reference) else { continue };
             if (trace.is_some() && trace_id.is_none()) || (day.is_some() && expected_on.is_none()) {
@@ -206,7 +217,8 @@ async fn read_reports(app: &AppState) -> Result<usize> {
 /// Trace id and day of arrival, by the processor's reference of the payout.
 type Told = HashMap<String, (Option<String>, Option<Timestamp>)>;
 
-async fn told(conn: &impl ConnectionTrait, references: impl Iterator<Item = String>) -> Result<Told> {
+async fn told(conn: &impl ConnectionTrait, references: Vec<String>) -> Result<Told> {
+    let mut told = said(conn, references.clone()).await?;
     let rows: Vec<(Option<String>, Option<String>, Option<Timestamp>)> = payout_report_line::Entity::find()
         .select_only()
         .column(payout_report_line::Column::PayoutRef)
@@ -215,6 +227,25 @@ async fn told(conn: &impl ConnectionTrait, references: impl Iterator<Item = Stri
         .filter(payout_report_line::Column::PayoutRef.is_in(references))
         .filter(imports::seen(Expr::col(payout_report_line::Column::ImportId)))
         .group_by(payout_report_line::Column::PayoutRef)
+        .into_tuple()
+        .all(conn)
+        .await?;
+    for (reference, trace, day) in rows {
+        let Some(reference) = reference else { continue };
+        let known = told.entry(reference).or_default();
+        known.0 = trace.or(known.0.take());
+        known.1 = day.or(known.1);
+    }
+    Ok(told)
+}
+
+/// What the processor said of payouts that it makes by itself.
+async fn said(conn: &impl ConnectionTrait, references: Vec<String>) -> Result<Told> {
+    let rows: Vec<(Option<String>, Option<String>, Option<Timestamp>)> = payout::Entity::find()
+        .select_only()
+        .columns([payout::Column::ProcessorRef, payout::Column::TraceRef, payout::Column::ArrivalAt])
+        .filter(payout::Column::Recipient.eq(PayoutRecipient::Operator))
+        .filter(payout::Column::ProcessorRef.is_in(references))
         .into_tuple()
         .all(conn)
         .await?;

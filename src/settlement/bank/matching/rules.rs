@@ -7,7 +7,9 @@ use entity::{
     states::{ExceptionClass, MatchRule, MatchSubject},
 };
 
-use super::model::{Decision, LineFacts, Part, PayoutFacts, Trouble, is_fee_sized};
+use time::Date;
+
+use super::model::{Decision, LineFacts, Part, PayoutFacts, Trouble, arrival_window, is_fee_sized};
 
 /// Most lines or payouts that one sum is put together from.
 const SUM_PARTS_MAX: usize = 4;
@@ -57,6 +59,8 @@ struct Desk<'a> {
     payouts: &'a [PayoutFacts],
     /// What is still open of each payout, by its place.
     open: Vec<i64>,
+    /// The days on which each payout may arrive, first and last, by its place.
+    windows: Vec<(Date, Date)>,
     /// Payouts that each line names, by their places.
     named: Vec<Vec<usize>>,
     decisions: BTreeMap<usize, Decision>,
@@ -88,6 +92,7 @@ impl<'a> Desk<'a> {
         Self {
             named: named.collect(),
             open: payouts.iter().map(PayoutFacts::open_minor).collect(),
+            windows: payouts.iter().map(|payout| arrival_window(payout.expected_on)).collect(),
             lines,
             payouts,
             decisions: BTreeMap::new(),
@@ -230,8 +235,9 @@ impl<'a> Desk<'a> {
 
     /// True when the line can be this payout or a part of it, as far as day and currency go.
     fn may_be(&self, line: usize, payout: usize) -> bool {
-        let (line, payout) = (&self.lines[line], &self.payouts[payout]);
-        payout.currency == line.currency && payout.may_arrive(line.booked_on)
+        let (first, last) = self.windows[payout];
+        let line = &self.lines[line];
+        (first..=last).contains(&line.booked_on) && self.payouts[payout].currency == line.currency
     }
 
     fn by_amount(&mut self) {
@@ -279,13 +285,14 @@ impl<'a> Desk<'a> {
 
     /// Several lines of one sender that sum to one payout.
     fn splits(&mut self) {
+        let mut nameless = self.nameless();
         for payout in 0..self.payouts.len() {
             let open = self.open[payout];
             if open <= 0 {
                 continue;
             }
             let mut senders: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-            for line in self.nameless() {
+            for line in nameless.iter().copied() {
                 if self.lines[line].amount_minor < open && self.may_be(line, payout) {
                     senders.entry(&self.lines[line].counterparty).or_default().push(line);
                 }
@@ -298,6 +305,7 @@ impl<'a> Desk<'a> {
                 for line in lines {
                     self.settle(*line, payout, MatchRule::Split);
                 }
+                nameless = self.nameless();
             }
         }
     }

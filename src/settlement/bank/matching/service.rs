@@ -1,6 +1,9 @@
 //! Booking lines: those that references explain one by one, the others together.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use entity::{
     bank_line,
@@ -13,10 +16,12 @@ use super::{
     super::days,
     entries, facts,
     model::{Decision, LineFacts, PayoutFacts},
-    payouts, rules, store,
+    names, payouts, rules,
+    store::{self, Settled},
+    transfers,
 };
 use crate::{
-    base::Money,
+    base::{Money, MoneyError},
     db::Tx,
     error::{Error, Problem, Result},
     ledger::{self, NewEntry},
@@ -25,11 +30,13 @@ use crate::{
 };
 
 /// Lines looked at one by one in one transaction.
-const LINES_PER_BATCH: u64 = 500;
+const LINES_PER_BATCH: u64 = 2_000;
 /// Batches of one round, so that a long statement leaves room for other work.
 const BATCHES_PER_ROUND: usize = 20;
 /// Lines looked at together.
 const LINES_TOGETHER: u64 = 1_000;
+/// Most lines in suspense that are tried again in one go, those of the oldest days.
+const LINES_AGAIN_MAX: usize = 20_000;
 
 /// Books bank lines that are not booked yet; returns how many were looked at.
 ///
@@ -60,13 +67,30 @@ pub async fn book_lines(app: &AppState) -> Result<usize> {
     if store::to_book(app.db.read()).await?.is_some() {
         return Ok(done);
     }
-    let left = store::in_state(app.db.read(), BankLineState::Undecided, LINES_TOGETHER).await?;
-    if left.is_empty() {
-        return Ok(done);
+    for round in 0..BATCHES_PER_ROUND {
+        let left = store::in_state(app.db.read(), BankLineState::Undecided, None, LINES_TOGETHER).await?;
+        if left.is_empty() {
+            break;
+        }
+        if round == 0 {
+            payouts::register_payouts(app).await?;
+        }
+        let count = left.len();
+        if !unless_raced(all_together(app, left).await.map(drop))? {
+            break;
+        }
+        done += count;
     }
-    payouts::register_payouts(app).await?;
-    let count = left.len();
-    Ok(if unless_raced(all_together(app, left).await)? { done + count } else { done })
+    Ok(done)
+}
+
+/// True while lines wait that nobody looked at.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_busy(app: &AppState) -> Result<bool> {
+    let undecided = || store::in_state(app.db.read(), BankLineState::Undecided, None, 1);
+    Ok(store::to_book(app.db.read()).await?.is_some() || !undecided().await?.is_empty())
 }
 
 async fn note_booked(app: &AppState, import: BankStatementId, now: OffsetDateTime) -> Result<()> {
@@ -85,14 +109,20 @@ async fn note_booked(app: &AppState, import: BankStatementId, now: OffsetDateTim
 /// Those of the database.
 pub async fn try_again(app: &AppState) -> Result<usize> {
     payouts::register_payouts(app).await?;
-    let waiting = store::in_state(app.db.read(), BankLineState::Suspense, LINES_TOGETHER).await?;
-    if waiting.is_empty() {
-        return Ok(0);
+    let (mut explained, mut looked_at, mut after) = (0, 0, None);
+    while looked_at < LINES_AGAIN_MAX {
+        let waiting = store::in_state(app.db.read(), BankLineState::Suspense, after, LINES_TOGETHER).await?;
+        let Some(last) = waiting.last() else { break };
+        after = Some((last.booked_on.micros(), last.id));
+        looked_at += waiting.len();
+        match all_together(app, waiting).await {
+            Ok(count) => explained += count,
+            Err(error) => {
+                unless_raced(Err(error))?;
+            }
+        }
     }
-    let before = waiting.len();
-    unless_raced(all_together(app, waiting).await)?;
-    let after = store::in_state(app.db.read(), BankLineState::Suspense, LINES_TOGETHER).await?;
-    Ok(before.saturating_sub(after.len()))
+    Ok(explained)
 }
 
 /// False when another process was quicker: what is left is found in the next round.
@@ -111,36 +141,56 @@ async fn one_by_one(app: &AppState, rows: Vec<bank_line::Model>) -> Result<()> {
     let lines = rows.iter().map(facts::line_facts).collect::<Result<Vec<_>>>()?;
     let mut payouts = named_by(app, &lines).await?;
     let before = payouts.clone();
-    let (mut decisions, mut undecided) = (Vec::new(), Vec::new());
+    let (mut decisions, mut undecided, mut nameless) = (Vec::new(), Vec::new(), Vec::new());
     let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+    let mut of_id: HashMap<String, usize> = HashMap::new();
     for (place, payout) in payouts.iter().enumerate() {
         let id = payout.payout_id.map(|id| id.to_string());
+        of_id.insert(payout.id.clone(), place);
         for word in [Some(payout.reference.clone()), payout.trace_id.clone(), id].into_iter().flatten() {
             places.entry(word).or_default().push(place);
         }
     }
     for line in &lines {
         let words = line.references.iter().chain(&line.words);
-        let mine: HashSet<usize> = words.filter_map(|word| places.get(word)).flatten().copied().collect();
-        let mut few: Vec<PayoutFacts> = Vec::with_capacity(mine.len());
-        few.extend(mine.iter().map(|place| payouts[*place].clone()));
+        let mine: BTreeSet<usize> = words.filter_map(|word| places.get(word)).flatten().copied().collect();
+        let few: Vec<PayoutFacts> = mine.iter().map(|place| payouts[*place].clone()).collect();
         match rules::at_once(line, &few) {
             Some(decision) => {
                 for part in &decision.parts {
-                    let found = payouts.iter_mut().find(|payout| part.payout.as_ref() == Some(&payout.id));
-                    if let Some(payout) = found {
+                    if let Some(place) = part.payout.as_ref().and_then(|id| of_id.get(id)) {
+                        let payout = &mut payouts[*place];
                         payout.settled_minor = payout.settled_minor.saturating_add(part.settled_minor);
                     }
                 }
                 decisions.push(decision);
             }
+            None if few.is_empty() && line.amount_minor != 0 => nameless.push(line.clone()),
             None => undecided.push(line.id),
         }
     }
-    book(app, BankLineState::Imported, lines, before, decisions, undecided).await
+    let named = names::named(app.db.read(), &nameless).await?;
+    let (transfers, others): (Vec<_>, Vec<_>) = nameless.into_iter().partition(|line| named.contains_key(&line.id));
+    undecided.extend(others.iter().map(|line| line.id));
+    book(app, BankLineState::Imported, lines, before, decisions, undecided).await?;
+    let transfers = transfers.into_iter().filter_map(|line| Some((named.get(&line.id).copied()?, line)));
+    let left = transfers::book_all(app, transfers.map(|(named, line)| (line, named)).collect()).await?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    app.db
+        .write("settlement.leave_bank_lines", move |tx| {
+            let left = left.clone();
+            async move {
+                store::advance(&tx, &left, BankLineState::Imported, BankLineState::Undecided).await?;
+                Ok(((), tx))
+            }
+        })
+        .await
 }
 
-async fn all_together(app: &AppState, rows: Vec<bank_line::Model>) -> Result<()> {
+/// Returns how many were decided.
+async fn all_together(app: &AppState, rows: Vec<bank_line::Model>) -> Result<usize> {
     let from = rows.first().map_or(BankLineState::Undecided, |row| row.state);
     let lines = rows.iter().map(facts::line_facts).collect::<Result<Vec<_>>>()?;
     let mut payouts = named_by(app, &lines).await?;
@@ -157,16 +207,15 @@ async fn all_together(app: &AppState, rows: Vec<bank_line::Model>) -> Result<()>
     let decide = move || rules::together(&asked, &against);
     let decisions = tokio::task::spawn_blocking(decide).await.map_err(Error::internal)?;
     let mut decisions: Vec<Decision> = decisions;
-    for decision in &mut decisions {
-        let line = lines.iter().find(|line| line.id == decision.line);
-        if line.is_some_and(|line| line.in_suspense) {
-            leave_suspense(decision);
-        }
+    // Lines of one look are all in one state.
+    if from == BankLineState::Suspense {
+        decisions.iter_mut().for_each(leave_suspense);
     }
-    if decisions.is_empty() {
-        return Ok(());
+    let count = decisions.len();
+    if count > 0 {
+        book(app, from, lines, payouts, decisions, Vec::new()).await?;
     }
-    book(app, from, lines, payouts, decisions, Vec::new()).await
+    Ok(count)
 }
 
 /// A line that leaves suspense keeps the part that put it there, and gets one that takes it away.
@@ -185,15 +234,15 @@ async fn named_by(app: &AppState, lines: &[LineFacts]) -> Result<Vec<PayoutFacts
 }
 
 /// Everything that one transaction writes of decisions.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Booking {
     from: BankLineState,
     lines: HashMap<BankLineId, LineFacts>,
     decisions: Vec<Decision>,
     undecided: Vec<BankLineId>,
     entries: Vec<NewEntry>,
-    /// What was settled of each payout before, and what is added, with the day of the last line.
-    settled: Vec<(String, i64, i64, OffsetDateTime)>,
+    /// What is settled of each payout, in one order in every process, so that two can't wait for each other.
+    settled: Vec<Settled>,
     troubles: Vec<NewException>,
 }
 
@@ -208,7 +257,7 @@ async fn book(
     let by_id: HashMap<&str, &PayoutFacts> = payouts.iter().map(|payout| (payout.id.as_str(), payout)).collect();
     let lines: HashMap<BankLineId, LineFacts> = lines.into_iter().map(|line| (line.id, line)).collect();
     let (mut entries, mut troubles) = (Vec::new(), Vec::new());
-    let mut settled: HashMap<String, (i64, i64, OffsetDateTime)> = HashMap::new();
+    let mut settled: BTreeMap<String, Settled> = BTreeMap::new();
     for decision in &decisions {
         let Some(line) = lines.get(&decision.line) else { continue };
         let plain = Decision { parts: entries_parts(decision, line), ..decision.clone() };
@@ -218,23 +267,24 @@ async fn book(
             let payout = part.payout.as_deref().and_then(|id| by_id.get(id));
             let Some(payout) = payout else { continue };
             let day = days::stored(line.booked_on).0;
-            let sum = settled.entry(payout.id.clone()).or_insert((payout.settled_minor, 0, day));
-            *sum = (sum.0, sum.1.saturating_add(part.settled_minor), sum.2.max(day));
+            let (before_minor, payout) = (payout.settled_minor, payout.id.clone());
+            let fresh = Settled { payout: payout.clone(), before_minor, after_minor: before_minor, at: day };
+            let sum = settled.entry(payout).or_insert(fresh);
+            sum.after_minor = sum.after_minor.checked_add(part.settled_minor).ok_or(MoneyError::Overflow)?;
+            sum.at = sum.at.max(day);
         }
     }
     // Zero lines move nothing; they are kept and have no entry.
     entries.retain(|entry| entry.lines.iter().any(|line| !line.amount.is_zero()));
     ledger::open_accounts(app, &entries::accounts(&entries)).await?;
-    let mut settled: Vec<_> = settled.into_iter().map(|(id, (before, by, at))| (id, before, by, at)).collect();
-    // In one order in every process, so that two of them can't wait for each other.
-    settled.sort();
-    let booking = Booking { from, lines, decisions, undecided, entries, settled, troubles };
+    let settled = settled.into_values().collect();
+    let booking = Arc::new(Booking { from, lines, decisions, undecided, entries, settled, troubles });
     let now = app.clock.now();
     app.db
         .write("settlement.book_bank_lines", move |tx| {
             let booking = booking.clone();
             async move {
-                write(&tx, booking, now).await?;
+                write(&tx, &booking, now).await?;
                 Ok(((), tx))
             }
         })
@@ -250,29 +300,28 @@ fn entries_parts(decision: &Decision, line: &LineFacts) -> Vec<super::model::Par
     parts
 }
 
-async fn write(tx: &Tx, booking: Booking, now: OffsetDateTime) -> Result<()> {
+async fn write(tx: &Tx, booking: &Booking, now: OffsetDateTime) -> Result<()> {
     let Booking { from, lines, decisions, undecided, entries, settled, troubles } = booking;
+    let from = *from;
     for state in [BankLineState::Matched, BankLineState::Suspense] {
         let of_state = decisions.iter().filter(|decision| decision.state == state);
         let mut ids: Vec<BankLineId> = of_state.map(|decision| decision.line).collect();
         ids.sort();
         store::advance(tx, &ids, from, state).await?;
     }
-    store::advance(tx, &undecided, from, BankLineState::Undecided).await?;
-    for (id, before, by, at) in settled {
-        store::settle_payout(tx, &id, before, by, at).await?;
-    }
+    store::advance(tx, undecided, from, BankLineState::Undecided).await?;
+    store::settle_payouts(tx, settled).await?;
     let parts: Vec<(&LineFacts, &Decision)> =
         decisions.iter().filter_map(|decision| Some((lines.get(&decision.line)?, decision))).collect();
     store::insert_parts(tx, &parts, now).await?;
-    ledger::post(tx, entries, now).await?;
+    ledger::post(tx, entries.clone(), now).await?;
     if from != BankLineState::Suspense {
         detect::request(tx).await?;
     } else {
         let explained: Vec<BankLineId> = decisions.iter().map(|decision| decision.line).collect();
         exceptions::lines_explained(tx, &explained, now).await?;
     }
-    exceptions::raise(tx, troubles, now).await
+    exceptions::raise(tx, troubles.clone(), now).await
 }
 
 fn trouble_of(line: &LineFacts, decision: &Decision, payouts: &HashMap<&str, &PayoutFacts>) -> Option<NewException> {

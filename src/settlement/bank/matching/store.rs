@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use entity::{
     Timestamp, bank_import, bank_line, bank_match, bank_payout,
-    ids::{BankLineId, BankStatementId, PayoutId},
+    ids::{BankLineId, BankStatementId, OrderId, PayoutId},
     states::{BankImportState, BankLineState, MatchRule, MatchSubject},
 };
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    QuerySelect as _, Select,
     sea_query::{Expr, ExprTrait as _},
 };
 use time::{Date, Duration, OffsetDateTime};
@@ -20,12 +20,15 @@ use super::{
     model::{Decision, LineFacts},
 };
 use crate::{
-    db::Tx,
+    db::{
+        Tx,
+        bulk::{self, Kind, Known, List},
+    },
     error::{Error, Result},
 };
 
-/// Keys asked for in one statement; both databases limit its parameters.
-const KEYS_PER_QUERY: usize = 1_000;
+/// Keys asked for in one statement.
+const KEYS_PER_QUERY: usize = 5_000;
 /// Open payouts that lines of one look are compared with.
 const OPEN_PAYOUTS_MAX: u64 = 2_000;
 /// Days around a line within which payouts are looked for; bank days and weekends are within them.
@@ -65,29 +68,49 @@ pub async fn note_booked(tx: &Tx, import: BankStatementId, now: OffsetDateTime) 
     Ok(())
 }
 
-/// Lines in a state, the oldest booking day first.
-pub async fn in_state(conn: &impl ConnectionTrait, state: BankLineState, limit: u64) -> Result<Vec<bank_line::Model>> {
-    Ok(bank_line::Entity::find()
+/// Lines in a state, the oldest booking day first, from the one `after` on.
+pub async fn in_state(
+    conn: &impl ConnectionTrait,
+    state: BankLineState,
+    after: After,
+    limit: u64,
+) -> Result<Vec<bank_line::Model>> {
+    let query = bank_line::Entity::find()
         .filter(Expr::cust("bank_line.state IN ('undecided', 'suspense')"))
         .filter(bank_line::Column::State.eq(state))
         .order_by_asc(bank_line::Column::BookedOn)
         .order_by_asc(bank_line::Column::Id)
-        .limit(limit)
-        .all(conn)
-        .await?)
+        .limit(limit);
+    Ok(beyond(query, after).all(conn).await?)
+}
+
+/// Lines that come after a day and an id.
+fn beyond(query: Select<bank_line::Entity>, after: After) -> Select<bank_line::Entity> {
+    let Some((micros, id)) = after else { return query };
+    let day = Timestamp::from_micros(micros);
+    let same_day = Condition::all().add(bank_line::Column::BookedOn.eq(day)).add(bank_line::Column::Id.gt(id));
+    // The first condition says nothing new; it lets the index begin there.
+    query
+        .filter(bank_line::Column::BookedOn.gte(day))
+        .filter(Condition::any().add(bank_line::Column::BookedOn.gt(day)).add(same_day))
 }
 
 /// Payouts that any of these words name.
 pub async fn named(conn: &impl ConnectionTrait, words: HashSet<String>) -> Result<Vec<bank_payout::Model>> {
+    let backend = conn.get_database_backend();
     let words: Vec<String> = words.into_iter().collect();
     let mut found = Vec::new();
     for chunk in words.chunks(KEYS_PER_QUERY) {
+        // One question per index: a database may answer an OR by reading the whole table.
+        for column in ["reference", "trace_id"] {
+            let words = List::of(backend, Kind::Text, chunk.iter().map(|word| word.as_str().into()))?;
+            found.extend(bank_payout::Entity::find().filter(words.contains(column)).all(conn).await?);
+        }
         let ids = chunk.iter().filter_map(|word| word.parse::<PayoutId>().ok());
-        let by_word = Condition::any()
-            .add(bank_payout::Column::Reference.is_in(chunk))
-            .add(bank_payout::Column::TraceId.is_in(chunk))
-            .add(bank_payout::Column::PayoutId.is_in(ids));
-        found.extend(bank_payout::Entity::find().filter(by_word).all(conn).await?);
+        let ids = List::of(backend, Kind::Uuid, ids.map(|id| id.0.into()))?;
+        if !ids.is_empty() {
+            found.extend(bank_payout::Entity::find().filter(ids.contains("payout_id")).all(conn).await?);
+        }
     }
     Ok(found)
 }
@@ -112,16 +135,17 @@ pub async fn open_about(conn: &impl ConnectionTrait, first: Date, last: Date) ->
 /// # Errors
 /// `Conflict` when somebody else moved one of them.
 pub async fn advance(tx: &Tx, ids: &[BankLineId], from: BankLineState, to: BankLineState) -> Result<()> {
-    let mut moved = 0;
-    for chunk in ids.chunks(KEYS_PER_QUERY) {
-        let updated = bank_line::Entity::update_many()
-            .col_expr(bank_line::Column::State, Expr::value(to))
-            .filter(bank_line::Column::Id.is_in(chunk.iter().copied()))
-            .filter(bank_line::Column::State.eq(from))
-            .exec(tx.conn())
-            .await?;
-        moved += updated.rows_affected;
+    if ids.is_empty() {
+        return Ok(());
     }
+    let list = List::of(tx.conn().get_database_backend(), Kind::Uuid, ids.iter().map(|id| id.0.into()))?;
+    let updated = bank_line::Entity::update_many()
+        .col_expr(bank_line::Column::State, Expr::value(to))
+        .filter(list.contains("id"))
+        .filter(bank_line::Column::State.eq(from))
+        .exec(tx.conn())
+        .await?;
+    let moved = updated.rows_affected;
     if usize::try_from(moved).is_ok_and(|moved| moved == ids.len()) {
         return Ok(());
     }
@@ -154,6 +178,44 @@ pub async fn settle_payout(tx: &Tx, id: &str, before: i64, by: i64, at: OffsetDa
     Err(Error::conflict("The payout was settled otherwise at the same moment, or for more than it is of."))
 }
 
+/// What is settled of a payout, before and after, and when the last line came.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Settled {
+    /// The payout.
+    pub payout: String,
+    /// What was settled of it.
+    pub before_minor: i64,
+    /// What is settled of it then.
+    pub after_minor: i64,
+    /// When the last line was booked.
+    pub at: OffsetDateTime,
+}
+
+/// Adds to what is settled of several payouts, as [`settle_payout`] does.
+///
+/// # Errors
+/// `Conflict` when one of them is not as it was before, or would be settled for more than it is of.
+pub async fn settle_payouts(tx: &Tx, all: &[Settled]) -> Result<()> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    let columns = vec![("id", Kind::Text), ("before", Kind::Number), ("settled", Kind::Number), ("at", Kind::Number)];
+    let mut list = List::new(tx.conn().get_database_backend(), columns);
+    for one in all {
+        let at = Timestamp(one.at).micros();
+        list.push([one.payout.as_str().into(), one.before_minor.into(), one.after_minor.into(), at.into()])?;
+    }
+    let sql = "UPDATE bank_payout SET settled_minor = list.settled, \
+               settled_at = CASE WHEN amount_minor = list.settled THEN list.at END FROM {list} \
+               WHERE bank_payout.id = list.id AND settled_minor = list.before AND amount_minor >= list.settled \
+               AND list.settled >= 0";
+    let updated = list.execute(tx, sql, Vec::new()).await?;
+    if usize::try_from(updated).is_ok_and(|updated| updated == all.len()) {
+        return Ok(());
+    }
+    Err(Error::conflict("A payout was settled otherwise at the same moment, or for more than it is of."))
+}
+
 /// Stores the parts of a line; those that were stored before keep their numbers.
 pub async fn insert_parts(tx: &Tx, decisions: &[(&LineFacts, &Decision)], now: OffsetDateTime) -> Result<()> {
     let mut rows = Vec::new();
@@ -175,9 +237,7 @@ pub async fn insert_parts(tx: &Tx, decisions: &[(&LineFacts, &Decision)], now: O
             });
         }
     }
-    for chunk in rows.chunks(KEYS_PER_QUERY) {
-        bank_match::Entity::insert_many(chunk.iter().cloned()).exec_without_returning(tx.conn()).await?;
-    }
+    bulk::insert(tx, rows, Known::Refuse).await?;
     Ok(())
 }
 
@@ -201,6 +261,21 @@ pub async fn explain_by_hand(tx: &Tx, line: BankLineId, payout: &str, minor: i64
     ];
     bank_match::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;
     Ok(())
+}
+
+/// What came for an order and was not used: the lines that it came by, and its sum.
+pub async fn credit_of(conn: &impl ConnectionTrait, order: OrderId) -> Result<(Vec<BankLineId>, i64)> {
+    let rows: Vec<(BankLineId, i64)> = bank_match::Entity::find()
+        .select_only()
+        .columns([bank_match::Column::LineId])
+        .column(bank_match::Column::AmountMinor)
+        .filter(bank_match::Column::OrderId.eq(order))
+        .filter(bank_match::Column::Subject.eq(MatchSubject::Credit))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let sum = rows.iter().try_fold(0_i64, |sum, (_, minor)| sum.checked_add(*minor));
+    Ok((rows.iter().map(|(line, _)| *line).collect(), sum.ok_or(crate::base::MoneyError::Overflow)?))
 }
 
 /// Marks a line in suspense as settled by a person.
@@ -259,10 +334,5 @@ pub async fn list_lines(
     if let Some(state) = state {
         query = query.filter(bank_line::Column::State.eq(state));
     }
-    if let Some((micros, id)) = after {
-        let day = Timestamp::from_micros(micros);
-        let same_day = Condition::all().add(bank_line::Column::BookedOn.eq(day)).add(bank_line::Column::Id.gt(id));
-        query = query.filter(Condition::any().add(bank_line::Column::BookedOn.gt(day)).add(same_day));
-    }
-    Ok(query.all(conn).await?)
+    Ok(beyond(query, after).all(conn).await?)
 }

@@ -33,7 +33,7 @@ const LOOK_BACK_DAYS: i64 = 62;
 /// How long a record may wait for its counterpart before that is an exception.
 pub const YOUNG_MINUTES: i64 = 60;
 /// Classes that are found here, and close themselves when they are not found any more.
-const FOUND_HERE: [ExceptionClass; 12] = [
+const FOUND_HERE: [ExceptionClass; 13] = [
     ExceptionClass::MissingBalanceLine,
     ExceptionClass::DuplicateBalanceLine,
     ExceptionClass::ChargeAmountDiffers,
@@ -45,6 +45,7 @@ const FOUND_HERE: [ExceptionClass; 12] = [
     ExceptionClass::MissingInApi,
     ExceptionClass::LatePayout,
     ExceptionClass::FailedPayout,
+    ExceptionClass::PayoutWithoutOperator,
     ExceptionClass::StatementGap,
 ];
 /// As above, of payouts whose parts are compared whole.
@@ -81,6 +82,10 @@ pub async fn detect_due(app: &AppState) -> Result<usize> {
         .await?;
     let now = app.clock.now();
     let Some(ran_at) = ran_at.filter(|at| now - at.0 >= Duration::minutes(INTERVAL_MINUTES)) else { return Ok(0) };
+    // A long statement asks again with every batch that is booked; its end is soon enough.
+    if matching::is_busy(app).await? {
+        return Ok(0);
+    }
     detect_now(app, default_period(app)).await?;
     // What was asked for meanwhile stays asked for.
     app.db
@@ -108,6 +113,7 @@ pub async fn detect_now(app: &AppState, period: Period) -> Result<()> {
     found.extend(orders::orphan_refunds(conn, period).await?);
     found.extend(reports::compare_lines(conn, period, app.clock.now()).await?);
     found.extend(payouts::late_and_failed(app, period).await?);
+    found.extend(payouts::without_operator(app, period).await?);
     found.extend(statements::gaps(conn).await?);
     keep(app, &FOUND_HERE, period, found).await?;
     let totals = reports::compare_payouts(conn, period).await?;

@@ -17,7 +17,7 @@ use super::{NewException, YOUNG_MINUTES};
 use crate::{
     base::{Currency, Money},
     error::Result,
-    settlement::{currency, reconciliation::Period},
+    settlement::{currency, reconciliation::Period, rows},
 };
 
 /// Rows looked at in one go.
@@ -49,7 +49,8 @@ pub struct Compared {
     pub looked_at: BTreeMap<Currency, u64>,
 }
 
-/// Compares the completed paid orders of a period with their charges, and its charges with their orders.
+/// Compares the completed orders of a period that were paid at the processor with their charges, and its charges with
+/// their orders.
 ///
 /// # Errors
 /// Those of the database.
@@ -83,6 +84,7 @@ async fn order_page(
     let mut query = order::Entity::find()
         .filter(order::Column::State.eq(OrderState::Completed))
         .filter(order::Column::TotalMinor.gt(0))
+        .filter(rows::is_paid_at_processor())
         .filter(order::Column::ClosedAt.gte(period.from))
         .filter(order::Column::ClosedAt.lt(period.until))
         .order_by_asc(order::Column::ClosedAt)

@@ -14,11 +14,14 @@ use crate::{
     error::Result,
     settlement::{
         bank::days::{add_bank_days, day_of},
-        currency,
+        currency, payouts,
         reconciliation::Period,
     },
     state::AppState,
 };
+
+/// Payouts without an operator that are told of at once.
+const LINES_MAX: u64 = 1_000;
 
 /// Payouts of a period that are late, and those that the bank gave back and nobody sent again.
 ///
@@ -56,6 +59,30 @@ pub async fn late_and_failed(app: &AppState, period: Period) -> Result<Vec<NewEx
         }
     }
     Ok(found)
+}
+
+/// Payouts of a period that the processor made by itself while no organisation operated the exchange: they have no row
+/// until one does.
+///
+/// # Errors
+/// Those of the database.
+pub async fn without_operator(app: &AppState, period: Period) -> Result<Vec<NewException>> {
+    let lines = payouts::automatic_without_row(app.db.read(), Some((period.from, period.until)), LINES_MAX).await?;
+    let found = lines.into_iter().map(|line| {
+        let amount = Money::new(line.amount_minor, currency(&line.currency)?).checked_neg()?;
+        let sentence = format!(
+            "The processor paid {amount} out ({}), and no organisation operates the exchange: create one, and it gets \
+             the payout.",
+            line.source_ref
+        );
+        Ok(NewException {
+            bank_payout_id: None,
+            transaction_id: Some(line.id.clone()),
+            occurred_at: Some(line.created_at.0),
+            ..NewException::new(ExceptionClass::PayoutWithoutOperator, line.id, amount, sentence)
+        })
+    });
+    found.collect()
 }
 
 fn about(

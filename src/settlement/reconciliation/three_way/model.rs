@@ -106,14 +106,14 @@ pub struct TimingItem {
 pub struct ThreeWay {
     /// The currency.
     pub currency: Currency,
-    /// Completed paid orders (left) and the processor's charges (right).
+    /// Completed orders that were paid at the processor (left) and its charges (right). What came by bank is a line of the bank.
     pub orders_to_processor: Leg,
     /// What the processor sent to the bank, less what came back (left), and what bank lines and resolutions settle
     /// of it (right). Timing is what was on its way at the end, less what was at the beginning.
     pub processor_to_bank: Leg,
     /// Bank lines (left) and what they were booked against (right). Timing is lines that are still to be booked.
     pub bank_to_books: Leg,
-    /// Completed paid orders.
+    /// Completed orders that were paid at the processor.
     pub orders: i64,
     /// Charges of the processor.
     pub charges: i64,

@@ -11,7 +11,11 @@ use sea_orm::{
 };
 
 use super::super::Period;
-use crate::{base::Currency, error::Result, settlement::bank};
+use crate::{
+    base::Currency,
+    error::Result,
+    settlement::{bank, rows},
+};
 
 /// How many rows, and what they sum to.
 pub type Counted = (i64, i64);
@@ -27,11 +31,12 @@ async fn counted<E: sea_orm::EntityTrait>(
     Ok(query.into_tuple::<Counted>().one(conn).await?.unwrap_or_default())
 }
 
-/// Completed paid orders of a period.
+/// Completed orders of a period that were paid at the processor.
 pub async fn orders(conn: &impl ConnectionTrait, currency: Currency, period: Period) -> Result<Counted> {
     let query = order::Entity::find()
         .filter(order::Column::State.eq(OrderState::Completed))
         .filter(order::Column::TotalMinor.gt(0))
+        .filter(rows::is_paid_at_processor())
         .filter(order::Column::Currency.eq(currency.code()))
         .filter(order::Column::ClosedAt.gte(period.from))
         .filter(order::Column::ClosedAt.lt(period.until));

@@ -1,10 +1,12 @@
 //! The bank side: imports, rules, exceptions, the three-way report and closed months.
 
+mod cli;
 mod exceptions;
 mod imports;
 mod month;
 mod month_faults;
-mod records;
+pub mod records;
+mod transfers;
 #[path = "../../../../crates/bank/tests/it/writers.rs"]
 mod writers;
 
