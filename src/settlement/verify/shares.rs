@@ -383,7 +383,7 @@ fn expect_loss(
     let parts = later.active(dispute.order_id).filter(|part| part.source_id == dispute.id.0);
     let parts: Vec<_> = parts.cloned().collect();
     let Ok(loss) = disputes::loss_of(lines, &parts, dispute.amount_minor) else {
-        report.hold(Invariant::Shares, false, || format!("{} takes amounts out of range", dispute.id));
+        report.require(false, || format!("{} takes amounts out of range", dispute.id));
         return;
     };
     expected.debit(&Account::DisputeLoss, Money::new(loss.operator_minor, currency));
@@ -393,9 +393,7 @@ fn expect_loss(
         mine.map(|cost| (cost.organization_id, cost_of(cost))).collect()
     };
     let same = of(DisputeCostKind::Loss) == loss.providers;
-    report.hold(Invariant::Shares, same, || {
-        format!("providers bear something else of {} than their orders say", dispute.id)
-    });
+    report.require(same, || format!("providers bear something else of {} than their orders say", dispute.id));
     let fees: i64 = of(DisputeCostKind::Fee).values().sum();
     expected.credit(&Account::DisputeFees, Money::new(fees, currency));
 }
@@ -459,7 +457,7 @@ fn check_share(
     report.hold(Invariant::Shares, carried - came_back <= share_minor, || {
         format!("{org} was paid more of {} than its share", row.id)
     });
-    // While the hold runs only costs can be owed: a fee of a sale that was given back whole, or a lost dispute's.
+    // While the hold runs only a fee, or a lost dispute that the provider bears, can cost more than is left of its share.
     let untouched = carried == 0 && paid_with == 0 && debt <= borne + cost_debts;
     report.hold(Invariant::Shares, !runs || untouched, || format!("{} was paid out during its hold", row.id));
     let money = |minor| Money::new(minor, currency);
