@@ -167,7 +167,9 @@ fn check_not_completed(
     // What the processor's lines moved of it is in clearing until the order is paid, or given back.
     let posted = around.entries.contains_key(&sale_of(id)) || around.entries.contains_key(&hold_end_of(id));
     report.require(!posted, || format!("{id} is {state}, and yet it is in the books"));
-    around.later.expect_automatic(id, currency(&row.currency)?, expected);
+    let currency = currency(&row.currency)?;
+    around.later.expect_automatic(id, currency, expected);
+    shares::expect_disputes(row, &[], currency, &around.later, report, expected);
     Ok(())
 }
 

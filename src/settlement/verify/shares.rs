@@ -358,6 +358,18 @@ fn expect_operator(
             expected.credit(&Account::ClearingRefund, money(refund.amount_minor));
         }
     }
+    expect_disputes(row, lines, currency, later, report, expected);
+}
+
+/// What disputes hold or cost. Of an order that is not completed nobody has a share, so all of it is the operator's.
+pub fn expect_disputes(
+    row: &order::Model,
+    lines: &[order_line::Model],
+    currency: Currency,
+    later: &Later,
+    report: &mut VerifyReport,
+    expected: &mut Expected,
+) {
     for dispute in later.disputes.get(&row.id).into_iter().flatten() {
         let held = later.active(row.id).any(|part| part.source_id == dispute.id.0);
         let is_warning = dispute.state == DisputeState::Warning;
@@ -365,7 +377,7 @@ fn expect_operator(
             format!("{} is a mere warning, and yet it holds a share", dispute.id)
         });
         if dispute.state == DisputeState::Lost {
-            expected.credit(&Account::DisputeHold, money(dispute.amount_minor));
+            expected.credit(&Account::DisputeHold, Money::new(dispute.amount_minor, currency));
             expect_loss(dispute, lines, currency, later, report, expected);
         }
     }

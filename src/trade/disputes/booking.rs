@@ -45,6 +45,12 @@ pub async fn hold(tx: &Tx, row: &dispute::Model, facts: &OrderFacts, now: Offset
     reductions::insert(tx, row.id.0, ReductionKind::Dispute, facts.order.id, &taken, now).await
 }
 
+/// The lines whose sellers have a share: none of an order that was not completed, whose charge is going back anyway.
+pub fn sold(facts: &OrderFacts) -> Vec<order_line::Model> {
+    let completed = facts.order.state == OrderState::Completed;
+    facts.lines().filter(|_| completed).cloned().collect()
+}
+
 /// Gives the held shares back.
 pub async fn win(tx: &Tx, row: &dispute::Model, facts: &OrderFacts, now: OffsetDateTime) -> Result<()> {
     let currency = facts.total()?.currency;
@@ -57,7 +63,7 @@ pub async fn win(tx: &Tx, row: &dispute::Model, facts: &OrderFacts, now: OffsetD
 /// Lets the money go, each part from whom it is agreed to bear it: the provider, the operator, or each its own.
 pub async fn lose(tx: &Tx, row: &dispute::Model, facts: &OrderFacts, now: OffsetDateTime) -> Result<()> {
     let currency = facts.total()?.currency;
-    let sold: Vec<order_line::Model> = facts.lines().cloned().collect();
+    let sold = sold(facts);
     let parts = borne(tx, row, &sold, now).await?;
     let mut lines = released(&parts, currency)?;
     for part in &parts {

@@ -65,8 +65,7 @@ async fn book(app: &AppState, row: dispute::Model, fee_minor: i64) -> Result<boo
 }
 
 async fn book_in(tx: &Tx, row: &dispute::Model, facts: &OrderFacts, fee_minor: i64, now: OffsetDateTime) -> Result<()> {
-    let sold: Vec<_> = facts.lines().cloned().collect();
-    let mut borne = model::spread(&sold, fee_minor)?;
+    let mut borne = model::spread(&booking::sold(facts), fee_minor)?;
     borne.retain(|_, minor| *minor != 0);
     let sum: i64 = borne.values().sum();
     let mut lines = booking::charge(tx, row, facts, DisputeCostKind::Fee, &borne, now).await?;

@@ -120,7 +120,7 @@ pub fn loss_of(
 /// [`MoneyError`] for a negative amount, or lines that cost nothing.
 pub fn spread(lines: &[order_line::Model], minor: i64) -> Result<BTreeMap<OrgId, i64>, MoneyError> {
     let mut of = BTreeMap::new();
-    if minor == 0 {
+    if minor == 0 || lines.is_empty() {
         return Ok(of);
     }
     let paid = |line: &order_line::Model| u64::try_from(line.price_minor.saturating_add(line.tax_minor)).unwrap_or(0);

@@ -203,6 +203,16 @@ async fn refundable(tx: &Tx, facts: &OrderFacts, wanted_minor: Option<i64>) -> R
     Ok((payment.id, amount_minor))
 }
 
+/// A dispute that was lost since can have taken of what a request asks for.
+async fn require_left(tx: &Tx, facts: &OrderFacts, amount_minor: i64) -> Result<()> {
+    let taken = reductions::taken(&reductions::active(tx.conn(), facts).await?)?;
+    let left_minor = facts.order.total_minor - taken;
+    if amount_minor <= left_minor {
+        return Ok(());
+    }
+    Err(Error::conflict(format!("Only {left_minor} minor units are left of this order: decline what asks for more.")))
+}
+
 /// Approves or declines a request: the provider in time, the operator after it or after an appeal.
 ///
 /// Repeating an approval is a conflict; what the processor does not take now is handed over later.
@@ -250,6 +260,7 @@ async fn decide_in(
             if disputes::is_open(tx.conn(), facts.order.id).await? {
                 return Err(Error::conflict("The payment is disputed: the bank decides about it."));
             }
+            require_left(tx, facts, row.amount_minor).await?;
             let row = refund::Model { ends_access, ..booking::approved(row, actor.account_id, now) };
             (worded(row, was, note, now), "refund.approve")
         }

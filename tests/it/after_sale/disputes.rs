@@ -4,7 +4,8 @@ use time::Duration;
 use torv::ledger::Account;
 
 use super::{
-    STAGES, Stage, ask, at_processor, balance, disputed, disputes_of, is_open, reversals, square, stands, verified,
+    STAGES, Stage, answer, ask, at_processor, balance, disputed, disputes_of, is_open, reversals, square, stands,
+    verified,
 };
 use crate::support::{Delivery, on_both};
 
@@ -117,5 +118,22 @@ on_both! {
         assert_eq!(stands(app, &square.provider).await, [4_801, 0, 0, 0]);
         assert!(!is_open(app, sold.order).await, "a lost dispute ends the access");
         verified(app, "given up").await;
+    }
+
+    async fn a_request_for_what_a_dispute_has_taken_meanwhile_can_only_be_declined(app) {
+        let square = square(app).await;
+        let sold = square.sold(app, Stage::Payable).await;
+        let id = ask(app, &square.buyer, sold.order, None, "whole").await.expect(201).str("/id");
+        let dispute = disputed(app, &sold, 4_000).await;
+        app.deliver_webhooks(Delivery::InOrder).await;
+        app.sandbox.decide_dispute(&dispute, false).await.expect("decides");
+        app.deliver_webhooks(Delivery::InOrder).await;
+        app.run_jobs().await;
+        let refused = answer(app, &square.provider, &id, "approve").await.expect(409);
+        assert!(refused.str("/detail").contains("Only 6001 minor units are left"), "{}", refused.text());
+        answer(app, &square.provider, &id, "decline").await.expect(200);
+        square.refund(app, sold.order, Some(6_001), "the rest").await.expect(201);
+        app.run_jobs().await;
+        verified(app, "all given back").await;
     }
 }

@@ -214,14 +214,14 @@ mod every_invariant_holds_after_every_step {
 
     #[test]
     fn sqlite() {
-        worlds(Backend::Sqlite, 1_200, 120);
+        worlds(Backend::Sqlite, 600, 120);
     }
 
     #[test]
     fn postgres() {
         // The long walk is SQLite's; here the same code meets the other database.
         if std::env::var_os("TORV_TEST_WALK_OPERATIONS").is_none() {
-            worlds(Backend::Postgres, 160, 80);
+            worlds(Backend::Postgres, 80, 80);
         }
     }
 }

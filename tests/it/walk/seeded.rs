@@ -393,11 +393,12 @@ on_both! {
         let story = story(app).await;
         let rows = Unguarded::open(app).await;
         let sale = rows.entry(&format!("order:{}:sale", story.fresh.order)).await;
-        let of =
-            |account: Account| posting::Column::EntryId.eq(sale.id).and(posting::Column::AccountId.eq(id(&account)));
+        let of = |account: &Account| {
+            posting::Column::EntryId.eq(sale.id).and(posting::Column::AccountId.eq(id(account)))
+        };
         let minor = posting::Column::AmountMinor;
-        rows.update::<posting::Entity>(minor, plus(minor, -1), of(Account::Commission)).await;
-        rows.update::<posting::Entity>(minor, plus(minor, 1), of(Account::ProviderPending(story.square.provider.id))).await;
+        rows.update::<posting::Entity>(minor, plus(minor, -1), of(&Account::Commission)).await;
+        rows.update::<posting::Entity>(minor, plus(minor, 1), of(&Account::ProviderPending(story.square.provider.id))).await;
         let line = || order_line::Column::OrderId.eq(story.fresh.order);
         let (operator, provider) = (order_line::Column::OperatorMinor, order_line::Column::ProviderMinor);
         rows.update::<order_line::Entity>(operator, plus(operator, 1), line()).await;

@@ -73,6 +73,8 @@ pub struct World {
     statements: Vec<Vec<u8>>,
     bank_minor: i64,
     told_payouts: Vec<String>,
+    /// What the bank sent back, by the processor's reference: it does so once.
+    returned: Vec<String>,
     taken: usize,
 }
 
@@ -123,6 +125,7 @@ impl World {
             statements: Vec::new(),
             bank_minor: 0,
             told_payouts: Vec::new(),
+            returned: Vec::new(),
             taken: 0,
         }
     }
@@ -353,6 +356,10 @@ impl World {
         let paid = self.payouts_in(PayoutState::Paid, Some(PayoutRecipient::Operator)).await;
         let Some(row) = chosen(&paid, payout) else { return Ok("none paid".to_owned()) };
         let source = row.processor_ref.clone().unwrap_or_default();
+        if self.returned.contains(&source) {
+            return Ok("it came back before".to_owned());
+        }
+        self.returned.push(source.clone());
         let amount = money(row.amount_minor, &row.currency);
         self.tell_line("payout_failure", amount, &source, Some(row.id.to_string())).await;
         Ok(format!("{amount} comes back"))
