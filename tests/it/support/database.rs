@@ -61,17 +61,20 @@ impl Home {
     }
 
     /// The home of another process, which is left as it is at the end.
+    #[cfg(feature = "stripe")]
     pub fn at(address: Address) -> Self {
         let backend = if address.postgres.is_some() { Backend::Postgres } else { Backend::Sqlite };
         Self { backend, address, dir: None }
     }
 
     /// Where this home is.
+    #[cfg(feature = "stripe")]
     pub fn address(&self) -> Address {
         self.address.clone()
     }
 
     /// A home with the same database and files. Whoever is still connected to this one is thrown out.
+    #[cfg(feature = "stripe")]
     pub async fn copy(&self) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         copy_files(self.path(), dir.path()).expect("files are copied");
@@ -145,6 +148,7 @@ async fn copy_of(server: &str, template: &str) -> String {
 }
 
 /// Copies a folder. SQLite's index of its log is left out: it makes a new one.
+#[cfg(feature = "stripe")]
 fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;

@@ -22,7 +22,9 @@ pub use actors::{LoggedIn, May, PASSWORD, TestOrg};
 pub use answer::{Answer, Request};
 use axum::Router;
 pub use catalogue::{listing_in, listing_with};
-pub use database::{Address, Backend, Home};
+#[cfg(feature = "stripe")]
+pub use database::Address;
+pub use database::{Backend, Home};
 pub use delivery::{Granted, blob_key};
 use entity::{
     inbox, job,
@@ -107,6 +109,7 @@ impl TestApp {
     }
 
     /// Starts an exchange in a home in which another one was before, at this time.
+    #[cfg(feature = "stripe")]
     pub async fn resume(home: database::Home, clock: Clock, adjust: impl FnOnce(&mut Config)) -> Self {
         let mut config = home.config();
         adjust(&mut config);
