@@ -2,8 +2,8 @@
 //!
 //! Torv runs in a process of its own (this program, started again) with its real router, the database
 //! check of the grant and the recording of each delivery; nginx with `secure_link` and `sendfile`, once as
-//! its packages set it and once (`nginx+`) with `open_file_cache`. None of them
-//! writes an access log. Each figure is the median of three rounds. Run it with
+//! its packages set it and once (`nginx+`) with `open_file_cache`. `accel` is another Torv behind an nginx as
+//! `deploy/nginx.conf` says: it decides, nginx sends. None of them writes an access log. Each figure is the median of three rounds. Run it with
 //! `cargo bench --bench download`; it uses `wrk` if that is installed, else a generator of its own, which
 //! takes more of the machine away from both.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a bench tells its figures, and stops when it can't run")]
@@ -19,6 +19,8 @@ use load::Figures;
 
 /// Name, size in bytes, and the part of nginx's rate that is promised.
 const SIZES: [(&str, usize, f64); 3] = [("4 KB", 4 << 10, 0.5), ("64 KB", 64 << 10, 0.5), ("1 MB", 1 << 20, 0.55)];
+/// The part of nginx's rate that is promised where nginx sends the file.
+const ACCEL_GOAL: f64 = 0.85;
 /// Rounds of which the median counts.
 const ROUNDS: usize = 3;
 
@@ -39,10 +41,14 @@ fn main() {
     for ((_, size, _), bytes) in SIZES.iter().zip(&files) {
         std::fs::write(dir.path().join(size.to_string()), bytes).expect("the file is written");
     }
-    let torv = torv_server::start(dir.path());
+    let torv = torv_server::start(dir.path(), false);
+    let decides = torv_server::start(dir.path(), true);
+    let accel = nginx::in_front_of(dir.path(), &decides);
     let sizes = SIZES.map(|(_, size, _)| size);
     let nginx: Vec<_> = [false, true].iter().filter_map(|open| nginx::start(dir.path(), &sizes, *open)).collect();
-    let sides: Vec<&Side> = std::iter::once(&torv.side).chain(nginx.iter().map(|nginx| &nginx.side)).collect();
+    let plain = nginx.iter().map(|nginx| &nginx.side);
+    let sides: Vec<&Side> =
+        std::iter::once(&torv.side).chain(plain).chain(accel.iter().map(|accel| &accel.side)).collect();
     if nginx.is_empty() {
         println!("\n!!! nginx is not installed: there is nothing to compare with. Torv's own figures follow.\n");
     }
@@ -79,8 +85,14 @@ fn measure(runtime: &tokio::runtime::Runtime, sides: &[&Side], at: usize, name: 
     let medians: Vec<Figures> = rounds.iter().map(|figures| Figures::median(figures)).collect();
     for (side, median) in sides.iter().zip(&medians) {
         let ratio = |peer: &Figures| format!("{:.2}", median.per_second / peer.per_second);
-        let ratios: Vec<String> = medians[1..].iter().map(ratio).collect();
-        let judged = if side.name == "torv" { format!("{} | {goal:.2}", ratios.join(" / ")) } else { String::new() };
+        let is_plain = |side: &&&Side| side.name.starts_with("nginx");
+        let plain = sides.iter().zip(&medians).filter(|(side, _)| is_plain(side));
+        let ratios: Vec<String> = plain.map(|(_, peer)| ratio(peer)).collect();
+        let judged = match side.name {
+            "torv" => format!("{} | {goal:.2}", ratios.join(" / ")),
+            "accel" => format!("{} | {ACCEL_GOAL:.2}", ratios.join(" / ")),
+            _ => String::new(),
+        };
         let Figures { per_second, megabytes, p50_ms, p99_ms, cpu_ms } = median;
         println!(
             "{name:5} | {:6} | {per_second:10.0} | {megabytes:6.0} | {p50_ms:7.2} | {p99_ms:7.2} | {cpu_ms:14.4} | {judged}",

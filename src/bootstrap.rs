@@ -7,22 +7,26 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     adapters::{
         local_bus::LocalBus,
+        mail::{MailFolder, Smtp},
+        s3,
         sandbox::{Courier, Sandbox},
+        webhook_sender::HttpSender,
     },
     auth::{Passwords, Secrets, Tokens},
     base::{Clock, pace::Pace},
     config::{Config, Secret},
     db::{self, Db, Schema},
-    delivery::{Files, Recorder, downloads::Downloads},
+    delivery::{Files, Recorder, Remote, downloads::Downloads, sql::Queries, tables::Tables},
     error::{Error, Result},
     jobs,
     ledger::KnownAccounts,
+    notify::LiveNotices,
     people::api_keys::LiveKeys,
-    ports::payments::Payments,
+    ports::{mailer::Mailer, payments::Payments},
     settlement::payouts::KeptBack,
     state::{AppState, Parts},
     terms,
-    trade::{Counter, usage::Meters},
+    trade::{Counter, slices::Counting, usage::Meters},
 };
 
 /// The sandbox processor as it is seen from outside of the exchange.
@@ -49,13 +53,18 @@ pub async fn build(config: Config, clock: Clock) -> Result<Built> {
     let secrets = Secrets::open(&config.auth.master_secret, &config.data_dir)?;
     let webhook_secrets = webhook_secrets(&config, &secrets);
     let (payments, sandbox) = processor(&config, &db, &clock, webhook_secrets)?;
-    let files = Files::open(&config.data_dir.join("files"))?;
+    let files = open_files(&config).await?;
     let bus = Arc::new(LocalBus::new());
+    let mailer = mailer(&config)?;
+    let webhooks = Arc::new(HttpSender::new(&config.notify)?);
     let tokens = Tokens::new(config.token_issuer());
     let app = AppState::new(Parts {
         live_keys: LiveKeys::start(db.clone(), clock.clone()),
         counter: Counter::start(&db, &clock),
         downloads: Downloads::start(db.clone()),
+        tables: Tables::default(),
+        slices: Counting::default(),
+        sql: Queries::open(&config.sql),
         meters: Meters::default(),
         recorder: Recorder::start(db.clone()),
         config,
@@ -71,8 +80,35 @@ pub async fn build(config: Config, clock: Clock) -> Result<Built> {
         accounts_asked: Pace::default(),
         payments,
         bus,
+        live_notices: LiveNotices::default(),
+        mailer,
+        webhooks,
     });
     Ok(Built { app, sandbox })
+}
+
+/// The store of files the configuration names.
+async fn open_files(config: &Config) -> Result<Files> {
+    let scratch = config.data_dir.join("scratch");
+    if config.storage.kind != "s3" {
+        let files = Files::open(&config.data_dir.join("files"), &scratch)?;
+        return Ok(files.sent_by_web_server(&config.storage.accel_prefix));
+    }
+    let settings = &config.storage.s3;
+    let bucket = s3::open(settings)?;
+    let link = std::time::Duration::from_secs(settings.link_seconds.into());
+    let remote = Remote { signer: bucket.clone(), link, redirects: settings.redirect_downloads };
+    let files = Files::remote(bucket, remote, &scratch)?;
+    files.check().await?;
+    Ok(files)
+}
+
+/// Mails go to the server that the configuration names, else into a folder of the data directory.
+fn mailer(config: &Config) -> Result<Arc<dyn Mailer>> {
+    if config.notify.mail_smtp_url.is_empty() {
+        return Ok(Arc::new(MailFolder::new(config.data_dir.join("mail"), &config.notify)?));
+    }
+    Ok(Arc::new(Smtp::new(&config.notify)?))
 }
 
 /// A payment processor, and the handle to the sandbox where it is that.

@@ -2,6 +2,7 @@
 
 mod bank;
 mod receipt;
+mod scrub;
 
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -91,6 +92,18 @@ enum Command {
         /// Ask the payment processor too whether it holds what the books say.
         #[arg(long)]
         processor: bool,
+    },
+    /// Re-read everything that is stored and compare it with its digest; exits with 1 on damage.
+    Scrub {
+        /// Look for files that nothing refers to instead; changes nothing without `--remove`.
+        #[arg(long)]
+        orphans: bool,
+        /// Remove those files.
+        #[arg(long, requires = "orphans")]
+        remove: bool,
+        /// How fast to read, in bytes a second; 0 is as fast as it goes.
+        #[arg(long, default_value_t = 0)]
+        bytes_per_second: u64,
     },
     /// Write the books for other programs.
     Export {
@@ -195,6 +208,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         }
         Command::Receipt { action } => return receipt::run(action).await,
         Command::Verify { processor } => return verify(load(&cli.place)?, processor).await,
+        Command::Scrub { orphans: true, remove, .. } => scrub::orphans(load(&cli.place)?, remove).await?,
+        Command::Scrub { bytes_per_second, .. } => return scrub::scrub(load(&cli.place)?, bytes_per_second).await,
         Command::Export { what: ExportWhat::Ledger { format } } => export(load(&cli.place)?, format).await?,
         Command::Bank { action } => bank::run(load(&cli.place)?, action).await?,
         Command::Operator { action } => create_operator(load(&cli.place)?, action).await?,

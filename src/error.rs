@@ -65,12 +65,32 @@ problems! {
     RangeNotSatisfiable = 416 "range-not-satisfiable" "The file has no such range",
     /// Well-formed, but invalid; `errors` points at each place.
     Invalid = 422 "invalid-input" "Some values need to be changed",
+    /// SQL that can't be read.
+    SqlSyntax = 422 "sql-syntax" "This is not SQL",
+    /// SQL over a table that is not there, or not yours.
+    SqlUnknownTable = 422 "sql-unknown-table" "The query names a table that is not there",
+    /// SQL over a column that its tables don't have.
+    SqlUnknownColumn = 422 "sql-unknown-column" "The query names a column that is not there",
+    /// SQL that does something else than to read.
+    SqlNotAQuery = 422 "sql-not-a-query" "Only queries are carried out here",
+    /// SQL that fails on its data, or by its types.
+    SqlFailed = 422 "sql-failed" "The query can't be carried out as it is",
+    /// SQL that needs more memory or working files than it may.
+    SqlOutOfMemory = 422 "sql-out-of-memory" "The query needs too much memory",
+    /// SQL that takes longer than it may.
+    SqlTooSlow = 422 "sql-too-slow" "The query takes too long",
+    /// SQL with more rows or bytes than a result may have.
+    SqlTooLarge = 422 "sql-too-large" "The result is too large",
+    /// SQL whose process was ended by the system.
+    SqlStopped = 422 "sql-stopped" "The query was stopped",
     /// An edit without `If-Match`.
     PreconditionRequired = 428 "precondition-required" "Send the ETag you read in If-Match",
     /// Too many requests.
     TooMany = 429 "too-many-requests" "Too many requests",
     /// Our fault.
     Internal = 500 "internal-error" "Something went wrong on our side",
+    /// This exchange was set up without it.
+    NotOffered = 501 "not-offered" "Not offered by this exchange",
     /// Try again shortly.
     Unavailable = 503 "unavailable" "Not available right now",
 }

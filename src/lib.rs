@@ -15,6 +15,7 @@ pub mod http;
 pub mod jobs;
 pub mod ledger;
 pub mod limits;
+pub mod notify;
 pub mod people;
 pub mod ports;
 pub mod router;

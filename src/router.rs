@@ -18,13 +18,14 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{
     catalog::{listings, revisions},
-    delivery::downloads,
+    delivery::{downloads, features, rows, sharing, sql, storage, trials},
     http::{
         health,
         middleware::{around, fallback, panicked, security_headers, shed_load},
         openapi::{ApiDoc, complete},
         problems,
     },
+    notify,
     people::{
         accounts, api_keys, audit, invitations, members, organizations, payout_accounts, sessions, signing_keys,
         tax_profiles,
@@ -47,13 +48,20 @@ fn requests() -> OpenApiRouter<AppState> {
         .routes(routes!(problems::get_problem))
         .merge(signing_keys::routes())
         .nest("/api/v1", features())
+        .nest("/delta-sharing", sharing::routes())
+        .merge(features::routes())
 }
 
 /// Operations that take as long as their files take to come or go.
 fn streams() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .merge(downloads::http::link_routes())
-        .nest("/api/v1", revisions::upload_routes().merge(settlement::bank::imports::upload_routes()))
+    OpenApiRouter::new().merge(downloads::http::link_routes()).nest(
+        "/api/v1",
+        downloads::changes_http::routes()
+            .merge(sql::query_routes())
+            .merge(revisions::upload_routes())
+            .merge(settlement::bank::imports::upload_routes())
+            .merge(notify::stream_routes()),
+    )
 }
 
 /// One line per feature.
@@ -61,9 +69,12 @@ fn features() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(listings::routes())
         .merge(revisions::routes())
+        .merge(revisions::versions::routes())
+        .merge(revisions::rows::routes())
         .merge(trade::orders::http::routes())
         .merge(trade::payments::http::routes())
         .merge(trade::grants::http::routes())
+        .merge(trade::slices::http::routes())
         .merge(trade::refunds::http::routes())
         .merge(trade::disputes::http::routes())
         .merge(trade::fees::http::routes())
@@ -81,9 +92,15 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(api_keys::routes())
         .merge(audit::routes())
         .merge(downloads::http::routes())
+        .merge(storage::routes())
+        .merge(sharing::profile_routes())
+        .merge(rows::routes())
+        .merge(sql::routes())
+        .merge(trials::routes())
         .merge(licences::routes())
         .merge(offers::routes())
         .merge(settlement::routes())
+        .merge(notify::routes())
 }
 
 /// The OpenAPI document; needs no state.

@@ -30,6 +30,7 @@ pub async fn serve(built: Built, listener: TcpListener, stop: CancellationToken)
     bootstrap::start_background(&built, &format!("http://{address}"), &stop, &tasks)?;
     let service = router::router(built.app.clone()).merge(metrics_route()?);
     tracing::info!(%address, "listening on http://{address}, API documents at http://{address}/docs");
+    built.app.sql.announce();
     let grace = Duration::from_secs(built.app.config.server.shutdown_grace_seconds);
     let asked = stop.clone();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move { asked.cancelled().await });

@@ -7,12 +7,13 @@ use crate::{
     base::{Clock, pace::Pace},
     config::Config,
     db::Db,
-    delivery::{Files, Recorder, downloads::Downloads},
+    delivery::{Files, Recorder, downloads::Downloads, sql::Queries, tables::Tables},
     ledger::KnownAccounts,
+    notify::LiveNotices,
     people::api_keys::LiveKeys,
-    ports::{bus::Bus, payments::Payments},
+    ports::{bus::Bus, mailer::Mailer, payments::Payments, webhooks::WebhookSender},
     settlement::payouts::KeptBack,
-    trade::{Counter, usage::Meters},
+    trade::{Counter, slices::Counting, usage::Meters},
 };
 
 /// The application; cloning shares it.
@@ -35,6 +36,12 @@ pub struct Parts {
     pub counter: Counter,
     /// Who may download what, at this moment.
     pub downloads: Downloads,
+    /// Reads tables, few at a time.
+    pub tables: Tables,
+    /// Counts rows for quotes of slices, few at a time.
+    pub slices: Counting,
+    /// Carries out SQL, few queries at a time.
+    pub sql: Queries,
     /// How much of what is metered is being sent.
     pub meters: Meters,
     /// Writes down what was delivered.
@@ -57,6 +64,12 @@ pub struct Parts {
     pub payments: Arc<dyn Payments>,
     /// Where outbox events go.
     pub bus: Arc<dyn Bus>,
+    /// Who follows the log of notices at this process.
+    pub live_notices: LiveNotices,
+    /// Takes mails to their readers.
+    pub mailer: Arc<dyn Mailer>,
+    /// Takes webhooks to strangers.
+    pub webhooks: Arc<dyn WebhookSender>,
 }
 
 impl AppState {

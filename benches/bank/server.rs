@@ -6,7 +6,7 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-use entity::{Timestamp, bank_line, bank_match, bank_payout, ledger_entry, reconciliation_exception};
+use entity::{Timestamp, bank_line, bank_match, bank_payout, ledger_entry, reconciliation_exception, sealed_entry};
 use sea_orm::{ActiveValue::Set, EntityTrait as _, PaginatorTrait as _};
 use serde_json::{Value, json};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -29,6 +29,16 @@ const MAIL: &str = "operator@example.org";
 const PASSWORD: &str = "a long password of the bench";
 /// Payouts written in one transaction.
 const PAYOUTS_PER_BATCH: usize = 5_000;
+
+/// Rows in the tables of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    pub lines: u64,
+    pub matches: u64,
+    pub entries: u64,
+    pub sealed: u64,
+    pub exceptions: u64,
+}
 
 /// A running Torv; dropping it ends it.
 pub struct Server {
@@ -67,10 +77,13 @@ impl Server {
         Self { address, token, child, dir, input, output }
     }
 
-    /// What the server counts in its tables, as a sentence.
-    pub fn ask(&mut self) -> String {
+    /// What the server counts in its tables.
+    pub fn count(&mut self) -> Counts {
         writeln!(self.input.as_ref().expect("its input"), "count").expect("the server listens");
-        self.output.next().expect("the server runs").expect("a line")
+        let line = self.output.next().expect("the server runs").expect("a line");
+        let counts: Vec<u64> = line.split(' ').map(|word| word.parse().expect("a number")).collect();
+        let [lines, matches, entries, sealed, exceptions] = counts[..] else { panic!("{line}") };
+        Counts { lines, matches, entries, sealed, exceptions }
     }
 
     pub async fn get(&self, path: &str) -> Value {
@@ -179,6 +192,7 @@ async fn count(app: &AppState) -> String {
     let lines = bank_line::Entity::find().count(conn).await.expect("counted");
     let matches = bank_match::Entity::find().count(conn).await.expect("counted");
     let entries = ledger_entry::Entity::find().count(conn).await.expect("counted");
+    let sealed = sealed_entry::Entity::find().count(conn).await.expect("counted");
     let exceptions = reconciliation_exception::Entity::find().count(conn).await.expect("counted");
-    format!("{lines} lines, {matches} matches, {entries} entries, {exceptions} exceptions")
+    format!("{lines} {matches} {entries} {sealed} {exceptions}")
 }

@@ -8,7 +8,10 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use crate::Side;
+use crate::{
+    Side,
+    torv_server::{self, Server},
+};
 
 const SECRET: &str = "bench";
 /// Far in the future (the year 2100), in seconds since 1970.
@@ -32,9 +35,38 @@ impl Drop for Nginx {
 ///
 /// With `open_files` it keeps the files open (`open_file_cache`), which its packages leave off.
 pub fn start(dir: &Path, sizes: &[usize], open_files: bool) -> Option<Nginx> {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+    let port = free_port()?;
+    let (master, pids) = run(dir, port, &configuration(dir, port, open_files))?;
+    let urls = sizes.iter().map(|size| signed_url(port, *size)).collect();
+    Some(Nginx { side: Side { name: if open_files { "nginx+" } else { "nginx" }, pids, urls }, master })
+}
+
+/// Starts nginx as it is shipped in front of `torv`, which leaves the sending to it; nothing if it is not installed.
+pub fn in_front_of(dir: &Path, torv: &Server) -> Option<Nginx> {
+    let port = free_port()?;
+    let (address, _) = torv.side.urls[0].strip_prefix("http://")?.split_once('/')?;
+    let files = torv_server::data_dir(dir, true).join("files");
+    let shipped = include_str!("../../deploy/nginx.conf")
+        .replace("127.0.0.1:8080", address)
+        .replace("listen 80;", &format!("listen 127.0.0.1:{port}; keepalive_requests 100000000;"))
+        .replace("/var/lib/torv/files/", &format!("{}/", files.display()));
+    let config =
+        format!("user root;\ndaemon off;\npid {}/nginx-{port}.pid;\nerror_log stderr crit;\n{shipped}", dir.display());
+    let (master, mut pids) = run(dir, port, &config)?;
+    pids.extend(&torv.side.pids);
+    let here = format!("127.0.0.1:{port}");
+    let urls = torv.side.urls.iter().map(|url| url.replace(address, &here)).collect();
+    Some(Nginx { side: Side { name: "accel", pids, urls }, master })
+}
+
+fn free_port() -> Option<u16> {
+    Some(std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port())
+}
+
+/// The master, and it and its workers by their numbers.
+fn run(dir: &Path, port: u16, configuration: &str) -> Option<(Child, Vec<u32>)> {
     let config = dir.join(format!("nginx-{port}.conf"));
-    std::fs::write(&config, configuration(dir, port, open_files)).expect("the configuration is written");
+    std::fs::write(&config, configuration).expect("the configuration is written");
     let master = Command::new("nginx")
         .args(["-c", &config.to_string_lossy(), "-p", &dir.to_string_lossy(), "-e", "stderr"])
         .stderr(Stdio::null())
@@ -42,8 +74,7 @@ pub fn start(dir: &Path, sizes: &[usize], open_files: bool) -> Option<Nginx> {
         .ok()?;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let pids = wait_for_workers(master.id(), workers);
-    let urls = sizes.iter().map(|size| signed_url(port, *size)).collect();
-    Some(Nginx { side: Side { name: if open_files { "nginx+" } else { "nginx" }, pids, urls }, master })
+    Some((master, pids))
 }
 
 fn configuration(dir: &Path, port: u16, open_files: bool) -> String {

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
@@ -27,6 +27,8 @@ use crate::{SIZES, Side};
 
 /// Set for the process that is the server; holds the directory with the files.
 pub const VARIABLE: &str = "TORV_BENCH_DIR";
+/// Set for the process that leaves the sending to nginx.
+const ACCEL_VARIABLE: &str = "TORV_BENCH_ACCEL";
 const KEY: &str = "bench";
 
 /// A running Torv; dropping it ends it.
@@ -43,18 +45,27 @@ impl Drop for Server {
     }
 }
 
-/// Starts this program again as the server of the files in `dir`.
-pub fn start(dir: &Path) -> Server {
+/// The data directory of a server; one that leaves the sending to nginx has its own.
+pub fn data_dir(dir: &Path, accel: bool) -> PathBuf {
+    dir.join(if accel { "torv-accel" } else { "torv" })
+}
+
+/// Starts this program again as the server of the files in `dir`; with `accel` it leaves the sending to nginx.
+pub fn start(dir: &Path, accel: bool) -> Server {
     let program = std::env::current_exe().expect("this program");
     let mut child = Command::new(program)
         .env(VARIABLE, dir)
+        .env(ACCEL_VARIABLE, if accel { "1" } else { "" })
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("the server starts");
     let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
     let urls = lines.take(SIZES.len()).map(|line| line.expect("an address")).collect();
-    Server { side: Side { name: "torv", pids: vec![child.id()], urls }, child }
+    Server {
+        side: Side { name: if accel { "torv behind nginx" } else { "torv" }, pids: vec![child.id()], urls },
+        child,
+    }
 }
 
 /// Serves until the standard input ends; prints one address per size first.
@@ -65,7 +76,11 @@ pub fn run() {
 
 async fn serve(dir: &Path) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let mut config = Config::embedded(&dir.join("torv"));
+    let accel = std::env::var_os(ACCEL_VARIABLE).is_some_and(|value| !value.is_empty());
+    let mut config = Config::embedded(&data_dir(dir, accel));
+    if accel {
+        config.storage.accel_prefix = "/files/".to_owned();
+    }
     config.server.listen = listener.local_addr().expect("an address").to_string();
     config.auth.download_link_seconds = 86_400;
     let base = config.public_url();
@@ -123,6 +138,7 @@ async fn fill(dir: &Path, files: &Files, config: &Config) -> GrantId {
         name: Set("bench".to_owned()),
         secret_hash: Set(hash(&format!("{KEY_PREFIX}{KEY}"))),
         scopes: Set(json!(["buy"])),
+        grant_id: Set(None),
         created_at: Set(at),
         expires_at: Set(later),
         revoked_at: Set(None),
@@ -139,6 +155,7 @@ async fn fill(dir: &Path, files: &Files, config: &Config) -> GrantId {
         published_at: Set(Some(at)),
         file_count: Set(3),
         size_bytes: Set(0),
+        ..Default::default()
     };
     revision::Entity::insert(published).exec_without_returning(&conn).await.expect("a revision");
     for (_, size, _) in SIZES {
@@ -192,6 +209,8 @@ async fn add_file(
         profile: Set(None),
         profile_error: Set(None),
         sample_policy: Set(json!({})),
+        time_zone: Set(None),
+        crs: Set(None),
     };
     file::Entity::insert(row).exec_without_returning(conn).await.expect("a file");
 }

@@ -174,6 +174,7 @@ impl Worker for ServiceBuyer {
             coupon: None,
             purchase_order: None,
             expected_total: None,
+            slice: None,
             saved_method_id: None,
         };
         let key = IdempotencyKey {

@@ -182,6 +182,7 @@ async fn party(app: &AppState, name: &str, provides: bool) -> Party {
         name: Set("bench".to_owned()),
         secret_hash: Set(hash(&key)),
         scopes: Set(json!(["read", "catalogue", "buy"])),
+        grant_id: Set(None),
         created_at: Set(now),
         expires_at: Set(Timestamp(now.0 + time::Duration::days(1))),
         revoked_at: Set(None),

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::{
-    ids::{AccountId, ApiKeyId, OrgId},
+    ids::{AccountId, ApiKeyId, GrantId, OrgId},
     timestamp::Timestamp,
 };
 
@@ -24,6 +24,8 @@ pub struct Model {
     pub expires_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
+    /// The one grant it opens, where it is the token of a share and nothing else.
+    pub grant_id: Option<GrantId>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -4,6 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     ids::{DeliveryId, FileId, GrantId, OrgId},
+    states::RenditionFormat,
     timestamp::Timestamp,
 };
 
@@ -21,6 +22,8 @@ pub struct Model {
     pub bytes_sent: i64,
     pub range: Option<String>,
     pub request_id: Option<String>,
+    /// The rendition; the original, where there is none.
+    pub format: Option<RenditionFormat>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

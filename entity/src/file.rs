@@ -28,6 +28,10 @@ pub struct Model {
     pub profile_error: Option<String>,
     #[sea_orm(column_type = "JsonBinary")]
     pub sample_policy: Json,
+    /// The zone of times that are written without an offset, as the provider states it.
+    pub time_zone: Option<String>,
+    /// The system of the coordinates, as the provider states it: `EPSG:25832`.
+    pub crs: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

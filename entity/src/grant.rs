@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::{
-    ids::{GrantId, ListingId, MeterId, OrderId, OrgId},
+    ids::{FileId, GrantId, ListingId, MeterId, OrderId, OrgId},
     states::{Coverage, GrantState},
     timestamp::Timestamp,
 };
@@ -29,6 +29,10 @@ pub struct Model {
     pub end_reason: Option<String>,
     /// What counts its use, and stops it when the budget or the units are used up.
     pub meter_id: Option<MeterId>,
+    /// The newest major that its holder accepted before the notice was over.
+    pub accepted_major: Option<i32>,
+    /// The file that a slice was cut from: the grant opens the slice alone. The whole is granted without.
+    pub slice_file_id: Option<FileId>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

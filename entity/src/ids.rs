@@ -143,6 +143,8 @@ ids! {
     RevisionId = "rev";
     /// A file of a revision.
     FileId = "fil";
+    /// A file in another format.
+    RenditionId = "rdn";
     /// A licence: a set of terms that offers point at.
     LicenceId = "lic";
     /// An offer: a price and a licence for a listing.
@@ -165,6 +167,8 @@ ids! {
     PayoutId = "pyt";
     /// A reconciliation run.
     ReconciliationId = "rec";
+    /// A verification run.
+    VerificationId = "vfy";
     /// One recorded delivery.
     DeliveryId = "dlv";
     /// An event of the outbox.
@@ -197,6 +201,18 @@ ids! {
     BankLineId = "bln";
     /// Something that reconciliation could not explain, and somebody has to.
     ExceptionId = "exc";
+    /// What one organisation was told of one event.
+    NoticeId = "ntc";
+    /// An address that an organisation wants to be told at.
+    WebhookEndpointId = "whe";
+    /// One event on its way to one webhook endpoint.
+    WebhookDeliveryId = "whd";
+    /// A mail about notices.
+    MailId = "mal";
+    /// A slice of a file, or the index it is counted from.
+    SliceId = "slc";
+    /// Questions about a table before paying for it, with their answers.
+    TrialReportId = "trp";
 }
 
 #[cfg(test)]

@@ -47,6 +47,9 @@ pub struct Model {
     /// What the line pays for, of a period.
     pub period_from: Option<Timestamp>,
     pub period_until: Option<Timestamp>,
+    /// Which rows and columns of which file were bought, where it is not the whole.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub slice: Option<Json>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -18,6 +18,8 @@ pub struct Model {
     pub payload: Json,
     pub created_at: Timestamp,
     pub sent_at: Option<Timestamp>,
+    /// When everybody whom it concerns had a notice of it.
+    pub fanned_out_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

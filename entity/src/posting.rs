@@ -19,6 +19,19 @@ pub struct Model {
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::ledger_entry::Entity",
+        from = "Column::EntryId",
+        to = "super::ledger_entry::Column::Id"
+    )]
+    LedgerEntry,
+    #[sea_orm(
+        belongs_to = "super::ledger_account::Entity",
+        from = "Column::AccountId",
+        to = "super::ledger_account::Column::Id"
+    )]
+    LedgerAccount,
+}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -22,6 +22,14 @@ pub struct Model {
     pub published_at: Option<Timestamp>,
     pub file_count: i32,
     pub size_bytes: i64,
+    /// Its version, once it is known.
+    pub major: Option<i32>,
+    pub minor: Option<i32>,
+    pub patch: Option<i32>,
+    /// From when on grants made on an older major get it without accepting it.
+    pub reaches_older_at: Option<Timestamp>,
+    /// Published since breaking changes are announced first; until its version is known, older grants wait.
+    pub gives_notice: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -25,6 +25,18 @@ mod m20261121_000018_payout_accounts;
 mod m20261121_000019_automatic_payouts;
 mod m20261121_000020_bank_transfers;
 mod m20261121_000021_after_the_sale;
+mod m20261121_000022_versions;
+mod m20261121_000023_row_changes;
+mod m20261121_000024_notices;
+mod m20261121_000025_webhooks;
+mod m20261121_000026_mail;
+mod m20261121_000027_renditions;
+mod m20261121_000028_storage;
+mod m20261121_000029_verifications;
+mod m20261121_000030_share_tokens;
+mod m20261122_000031_slices;
+mod m20261122_000032_trials;
+mod m20261122_000033_file_references;
 
 /// A migration that happens whole or not at all, on every database: a process that is killed in the
 /// middle of one must leave a database that the next start can go on with.
@@ -79,6 +91,18 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261121_000019_automatic_payouts::Migration)),
             Box::new(Whole(m20261121_000020_bank_transfers::Migration)),
             Box::new(Whole(m20261121_000021_after_the_sale::Migration)),
+            Box::new(Whole(m20261121_000022_versions::Migration)),
+            Box::new(Whole(m20261121_000023_row_changes::Migration)),
+            Box::new(Whole(m20261121_000024_notices::Migration)),
+            Box::new(Whole(m20261121_000025_webhooks::Migration)),
+            Box::new(Whole(m20261121_000026_mail::Migration)),
+            Box::new(Whole(m20261121_000027_renditions::Migration)),
+            Box::new(Whole(m20261121_000028_storage::Migration)),
+            Box::new(Whole(m20261121_000029_verifications::Migration)),
+            Box::new(Whole(m20261121_000030_share_tokens::Migration)),
+            Box::new(Whole(m20261122_000031_slices::Migration)),
+            Box::new(Whole(m20261122_000032_trials::Migration)),
+            Box::new(Whole(m20261122_000033_file_references::Migration)),
         ]
     }
 }

@@ -6,7 +6,7 @@
 use std::marker::PhantomData;
 
 use entity::{
-    ids::{AccountId, ApiKeyId, OrgId},
+    ids::{AccountId, ApiKeyId, GrantId, OrgId},
     states::{ProviderKind, Role},
 };
 use serde::{Deserialize, Serialize};
@@ -172,6 +172,23 @@ impl Visitor {
     /// The organisation acted for, if any.
     pub fn org_id(&self) -> Option<OrgId> {
         self.0.as_ref().map(Actor::org_id)
+    }
+}
+
+/// Somebody who reads what grants cover: who may download for an organisation, or the holder of the token of
+/// one grant.
+#[derive(Debug, Clone)]
+pub struct Recipient {
+    /// Who acts, with the right to download.
+    pub actor: Actor,
+    /// The one grant that is opened; absent for all of the organisation.
+    pub grant: Option<GrantId>,
+}
+
+impl Recipient {
+    /// The organisation whose grants are read.
+    pub fn org_id(&self) -> OrgId {
+        self.actor.org_id()
     }
 }
 

@@ -21,6 +21,7 @@ const SECRET_FILE: &str = "secret.key";
 pub struct Secrets {
     sealing: RandomizedNonceKey,
     links: hmac::Key,
+    trials: hmac::Key,
     webhooks: String,
 }
 
@@ -39,9 +40,11 @@ impl Secrets {
         let sealing = derive(master, b"torv sealing 1")?;
         let links = derive(master, b"torv links 1")?;
         let webhooks = derive(master, b"torv webhooks 1")?;
+        let trials = derive(master, b"torv trials 1")?;
         Ok(Self {
             sealing: RandomizedNonceKey::new(&AES_256_GCM, &sealing).map_err(|_| failed())?,
             links: hmac::Key::new(hmac::HMAC_SHA256, &links),
+            trials: hmac::Key::new(hmac::HMAC_SHA256, &trials),
             webhooks: format!("whsec_{}", digest::hex(&webhooks)),
         })
     }
@@ -99,6 +102,18 @@ impl Secrets {
     /// True when `signature` is [`Secrets::sign_link`] of `text`; takes equal time either way.
     pub fn verify_link(&self, text: &str, signature: &str) -> bool {
         digest::unhex(signature).is_some_and(|tag| hmac::verify(&self.links, text.as_bytes(), &tag).is_ok())
+    }
+
+    /// 32 bytes for one purpose of questions about tables, and one text: nobody else can compute them, so they tell
+    /// nothing of a text that could be guessed.
+    pub fn trial_digest(&self, purpose: &str, text: &str) -> [u8; 32] {
+        let mut tag = hmac::Context::with_key(&self.trials);
+        tag.update(purpose.as_bytes());
+        tag.update(b"\n");
+        tag.update(text.as_bytes());
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(tag.sign().as_ref());
+        bytes
     }
 
     /// The secret the sandbox signs webhooks with when none is configured.
@@ -159,6 +174,14 @@ mod tests {
         assert!(two.unseal(&sealed).is_err());
         assert!(one.unseal(&sealed[..5]).is_err());
         assert_ne!(sealed, one.seal(b"private").unwrap(), "a fresh nonce each time");
+    }
+
+    #[test]
+    fn digests_of_trials_belong_to_their_purpose_and_secret() {
+        let (one, two) = (Secrets::from_master("one").unwrap(), Secrets::from_master("two").unwrap());
+        assert_eq!(one.trial_digest("noise", "a"), one.trial_digest("noise", "a"));
+        assert_ne!(one.trial_digest("noise", "a"), one.trial_digest("question", "a"));
+        assert_ne!(one.trial_digest("noise", "a"), two.trial_digest("noise", "a"));
     }
 
     #[test]

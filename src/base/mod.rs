@@ -3,6 +3,7 @@
 //! Invariant: nothing here reads the clock, the network, the file system or a database, and
 //! nothing here knows HTTP or SQL. Time and randomness are arguments (see [`clock`]).
 
+pub mod address;
 pub mod clock;
 pub mod country;
 pub mod digest;

@@ -5,7 +5,8 @@
 //! listings, never the other way round.
 
 pub mod listings;
-pub mod profile;
+pub use torv_tables as profile;
+pub mod renditions;
 pub mod revisions;
 mod tokens;
 

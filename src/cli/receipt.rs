@@ -1,4 +1,4 @@
-//! `torv receipt verify`: checks a receipt without an account, and with a pinned file of keys without a network.
+//! `torv receipt verify`: checks a receipt, or a trial report, without an account, and with a pinned file of keys without a network.
 
 use std::{
     fmt::Write as _,
@@ -10,7 +10,10 @@ use std::{
 
 use clap::{Args, Subcommand};
 use serde::de::DeserializeOwned;
-use torv_receipt::{Hash, TreeHead, TrustedKeys, Verified, Why, merkle, verify};
+use serde_json::Value;
+use torv_receipt::{
+    Hash, TreeHead, TrialReport, TrustedKeys, Verified, Why, is_trial_report, merkle, verify, verify_trial_report,
+};
 
 use super::print;
 use crate::{
@@ -22,7 +25,7 @@ use crate::{
 /// Where keys are looked for when none are named: beside the receipt.
 pub(crate) const KEYS_BESIDE: &str = "torv-keys.json";
 /// Largest file or answer that is read.
-const BYTES_MAX: usize = 1024 * 1024;
+const BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Longest wait for an exchange's answer.
 const ANSWER_SECONDS_MAX: u64 = 30;
 /// The receipt does not hold.
@@ -39,7 +42,7 @@ pub(super) enum ReceiptAction {
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
-    /// The file that `GET /api/v1/orders/ID/proof` answered.
+    /// The file that `GET /api/v1/orders/ID/proof` or `GET /api/v1/trial-reports/ID` answered.
     file: PathBuf,
     /// File of the keys to trust, as `GET /api/v1/transparency/keys` answered: nothing else is asked. Without it and
     /// without `--url`, `torv-keys.json` beside the receipt: keep one there that you fetched yourself.
@@ -62,7 +65,7 @@ pub(super) async fn run(action: ReceiptAction) -> Result<ExitCode> {
             ExitCode::SUCCESS
         }
         Ok(Err(why)) => {
-            print(&format!("The receipt does NOT hold: {why}.\n"))?;
+            print(&format!("{why}.\n"))?;
             ExitCode::from(REFUSED)
         }
         Err(error) => {
@@ -88,12 +91,22 @@ async fn check(args: &VerifyArgs) -> Result<std::result::Result<String, String>>
         }
     };
     let keys = TrustedKeys::from_json(&keys).map_err(Error::internal)?;
+    let refused = |why: Why| match why {
+        Why::UnknownKey(_) if args.url.is_none() => {
+            format!("{why} by the file of keys; if the exchange has a new key, fetch the file again")
+        }
+        Why::BadSignature if is_trial_report(&receipt) => "the signature does not hold for this report".to_owned(),
+        _ => why.to_string(),
+    };
+    if is_trial_report(&receipt) {
+        let verified = verify_trial_report(&receipt, &keys).map_err(refused);
+        let text = verified.map(|file| format!("{}keys       as in {trusted}\n", describe_trial(&file)));
+        return Ok(text.map_err(|why| format!("The report does NOT hold: {why}")));
+    }
+    let no = |why: String| Ok(Err(format!("The receipt does NOT hold: {why}")));
     let verified = match verify(&receipt, &keys) {
         Ok(verified) => verified,
-        Err(why @ Why::UnknownKey(_)) if args.url.is_none() => {
-            return Ok(Err(format!("{why} by the file of keys; if the exchange has a new key, fetch the file again")));
-        }
-        Err(why) => return Ok(Err(why.to_string())),
+        Err(why) => return no(refused(why)),
     };
     let mut text = describe(&verified)?;
     let _ = writeln!(text, "keys       as in {trusted}");
@@ -102,7 +115,7 @@ async fn check(args: &VerifyArgs) -> Result<std::result::Result<String, String>>
             Ok(head) => {
                 let _ = writeln!(text, "newest     the tree of {} leaves at {url} begins with it", head.size);
             }
-            Err(why) => return Ok(Err(why)),
+            Err(why) => return no(why),
         }
     }
     Ok(Ok(text))
@@ -132,6 +145,35 @@ async fn still_there(
     Ok(Err("the newest tree does not begin with the one of the receipt: history was changed".to_owned()))
 }
 
+/// What a trial report says, one line for each question.
+fn describe_trial(file: &TrialReport) -> String {
+    let said = &file.report;
+    let of = |pointer: &str| match said.pointer(pointer) {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    let mut text = String::from("The report holds.\n");
+    let table = format!("{} of {}, revision {}", of("/file"), of("/listing"), of("/revision"));
+    let asked = format!("{} by {}", of("/asked_at"), of("/asked_by"));
+    let privacy = format!(
+        "epsilon {}/1000 a question, {}/1000 a buyer's budget of {} days; groups of {} rows or more",
+        of("/protection/epsilon_milli"),
+        of("/protection/buyer_epsilon_milli"),
+        of("/protection/window_days"),
+        of("/protection/min_group_size"),
+    );
+    for (name, value) in [("report", of("/id")), ("table", table), ("asked", asked), ("privacy", privacy)] {
+        let _ = writeln!(text, "{name:<10} {value}");
+    }
+    for one in said.get("questions").and_then(Value::as_array).into_iter().flatten() {
+        let _ = writeln!(text, "question   {}", one["question"]);
+        let _ = writeln!(text, "answer     {}", one["answer"]);
+    }
+    let _ = writeln!(text, "signed     with the key {}", file.key_id);
+    text
+}
+
 fn describe(verified: &Verified) -> Result<String> {
     let said = &verified.statement;
     let currency: Currency = said.currency.parse().map_err(Error::internal)?;
@@ -150,8 +192,12 @@ fn describe(verified: &Verified) -> Result<String> {
     for (name, value) in rows {
         let _ = writeln!(text, "{name:<10} {value}");
     }
-    for line in &said.lines {
+    for line in said.open_lines() {
         let _ = writeln!(text, "line       {} of {} under licence {}", line.listing, line.provider, line.licence_hash);
+    }
+    let hidden = said.lines.len() - said.open_lines().count();
+    if hidden > 0 {
+        let _ = writeln!(text, "hidden     {hidden} of the lines: they are other providers'");
     }
     let _ = writeln!(text, "leaf       {} of the tree of {} leaves", verified.index, head.size);
     let _ = writeln!(text, "signed     {} with the key {}", head.signed_at, head.key_id);

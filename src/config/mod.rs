@@ -4,14 +4,20 @@
 //! a file). Unknown keys refuse to start.
 
 mod load;
+mod notify;
 mod secret;
+mod sql;
+mod storage;
 
 use std::path::{Path, PathBuf};
 
 use entity::states::{DisputeBearer, TaxMode};
 pub use load::{ConfigError, Loaded, load};
+pub use notify::Notify;
 pub use secret::Secret;
 use serde::{Deserialize, Serialize};
+pub use sql::Sql;
+pub use storage::{S3, Storage};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Serialize, Deserialize, Default)]
@@ -24,8 +30,14 @@ pub struct Config {
     pub server: Server,
     /// The database.
     pub database: Database,
+    /// Where files are kept.
+    pub storage: Storage,
+    /// SQL over what grants open.
+    pub sql: Sql,
     /// Log-in and keys.
     pub auth: Auth,
+    /// Revisions and their versions.
+    pub catalog: Catalog,
     /// Orders and listings.
     pub trade: Trade,
     /// The payment processor.
@@ -34,6 +46,8 @@ pub struct Config {
     pub transparency: Transparency,
     /// Reconciliation with the bank.
     pub reconciliation: Reconciliation,
+    /// Telling people and programs what happened.
+    pub notify: Notify,
     /// Logs.
     pub log: Log,
 }
@@ -46,11 +60,13 @@ pub struct Reconciliation {
     pub approval_minor: i64,
     /// Bank days after which a payout that did not arrive is late.
     pub late_bank_days: i32,
+    /// From which hour of the day on, in UTC, everything is verified once, 0 to 23; never without it.
+    pub verify_hour_utc: Option<u8>,
 }
 
 impl Default for Reconciliation {
     fn default() -> Self {
-        Self { approval_minor: 100_000, late_bank_days: 5 }
+        Self { approval_minor: 100_000, late_bank_days: 5, verify_hour_utc: Some(3) }
     }
 }
 
@@ -126,6 +142,20 @@ impl Default for Auth {
             signing_key_days: 90,
             download_link_seconds: 600,
         }
+    }
+}
+
+/// Revisions and their versions.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Catalog {
+    /// Days after which a breaking revision reaches those who were granted an older major.
+    pub breaking_notice_days: u32,
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Self { breaking_notice_days: 30 }
     }
 }
 
@@ -364,6 +394,7 @@ impl Config {
             "server.request_timeout_seconds: 1 to 3600",
         );
         require(self.server.concurrent_requests_max >= 1, "server.concurrent_requests_max: at least 1");
+        require(self.catalog.breaking_notice_days <= 365, "catalog.breaking_notice_days: at most 365");
         require(self.trade.operator_bps <= 10_000, "trade.operator_bps: at most 10000 (the whole price)");
         require(self.trade.hold_days <= 365, "trade.hold_days: at most 365");
         require(
@@ -375,6 +406,10 @@ impl Config {
         require(self.trade.write_off_minor_max >= 0, "trade.write_off_minor_max: not negative");
         require(self.trade.payment_window_hours >= 1, "trade.payment_window_hours: at least 1");
         require((1..=365).contains(&self.trade.invoice_window_days), "trade.invoice_window_days: 1 to 365");
+        require(
+            self.reconciliation.verify_hour_utc.is_none_or(|hour| hour <= 23),
+            "reconciliation.verify_hour_utc: 0 to 23",
+        );
         let adapters = ["auto", "sandbox", "stripe"];
         require(adapters.contains(&self.payments.adapter.as_str()), "payments.adapter: auto, sandbox or stripe");
         if self.payments.uses_stripe() {
@@ -408,11 +443,15 @@ impl Config {
             "auth.master_secret: at least 32 characters",
         );
         require(matches!(self.log.format.as_str(), "text" | "json"), "log.format: \"text\" or \"json\"");
+        for problem in self.notify.problems() {
+            require(false, problem);
+        }
         let url = self.database.url.expose();
         let known =
             url.is_empty() || ["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme));
         require(known, "database.url: starts with sqlite: or postgres:");
         require(self.database.connections_max >= 2, "database.connections_max: at least 2");
+        problems.extend([self.storage.problems(), self.sql.problems()].concat());
         problems
     }
 }

@@ -157,7 +157,9 @@ impl List {
         let (open, close) = if self.backend == DbBackend::Postgres { ('{', '}') } else { ('[', ']') };
         let texts = self.texts.into_iter().map(|text| Value::from(format!("{open}{text}{close}")));
         let sql = if self.backend == DbBackend::Postgres {
-            format!("{column} = ANY($1::text::{})", kind.postgres())
+            // Not `= ANY(…)`: where statistics are missing, PostgreSQL reads the whole table for that, and compares each row
+            // with each value. A list that is selected from is hashed at worst.
+            format!("{column} IN (SELECT unnest($1::text::{}))", kind.postgres())
         } else {
             let cell = if kind == Kind::Uuid { "unhex(value->>0)" } else { "value->>0" };
             format!("{column} IN (SELECT {cell} FROM json_each(?))")

@@ -18,7 +18,7 @@ const SQLITE_READERS_MAX: u32 = 8;
 /// Pages that the writer keeps in memory: the indexes that it walks.
 const SQLITE_WRITER_CACHE_KIB: u32 = 32 * 1024;
 /// Pages that each reader keeps in memory; what is not there is still in the system's cache of the file.
-const SQLITE_READER_CACHE_KIB: u32 = 8 * 1024;
+const SQLITE_READER_CACHE_KIB: u32 = 4 * 1024;
 
 /// Held while the schema changes, so that of processes that start together one changes it and the
 /// others wait. Any number will do that no other program on the same database locks.

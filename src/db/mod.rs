@@ -1,7 +1,7 @@
 //! The floor under every wing: connections, the one write transaction, and the tables that make
 //! writes repeatable (idempotency keys, outbox, inbox).
 //!
-//! Invariant: [`Db::write`] is the only place that begins a transaction.
+//! Invariant: [`Db::write`] is the only place that begins a transaction that writes.
 
 pub mod bulk;
 mod connect;
@@ -17,4 +17,4 @@ mod tx;
 pub use connect::{Schema, Steps, connect, connect_lazy_migrator, migrate};
 pub use faults::Faults;
 pub use gather::{Gather, deal, together_or_alone};
-pub use tx::{Db, Tx};
+pub use tx::{Db, Snapshot, Tx};

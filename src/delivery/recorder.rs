@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use entity::{
     Timestamp, delivery,
     ids::{DeliveryId, FileId, GrantId, OrgId},
+    states::RenditionFormat,
 };
 use sea_orm::{ActiveValue::Set, EntityTrait as _};
 use time::OffsetDateTime;
@@ -34,13 +35,15 @@ pub struct Delivered {
     pub grant_id: GrantId,
     /// The file.
     pub file_id: FileId,
+    /// The format it was sent in; the original, where there is none.
+    pub format: Option<RenditionFormat>,
     /// The organisation that holds the grant.
     pub organization_id: OrgId,
     /// When it was asked for.
     pub at: OffsetDateTime,
-    /// 200 for the whole file, 206 for a part.
+    /// 200 for the whole file, 206 for a part, 307 for an address at the store.
     pub status: u16,
-    /// Bytes handed to the connection; less than asked for when the client went away.
+    /// Bytes handed to the connection, less than asked for when the client went away; with 307 those asked for.
     pub bytes_sent: u64,
     /// The part, as `bytes=FIRST-LAST`.
     pub range: Option<String>,
@@ -137,6 +140,7 @@ fn row((id, delivered): &(DeliveryId, Delivered)) -> delivery::ActiveModel {
         bytes_sent: Set(i64::try_from(delivered.bytes_sent).unwrap_or(i64::MAX)),
         range: Set(delivered.range.clone()),
         request_id: Set(Some(delivered.request_id.clone())),
+        format: Set(delivered.format),
     }
 }
 

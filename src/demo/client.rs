@@ -56,6 +56,11 @@ impl Client {
         Ok(Self { http, base: base.to_owned() })
     }
 
+    /// Where the exchange is.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Sends a request and reads the answer, whatever its status.
     pub(super) async fn send(
         &self,
@@ -113,6 +118,27 @@ impl Client {
         let body = reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::new(opened));
         let request = self.http.put(format!("{}{path}", self.base)).bearer_auth(token).body(body);
         Self::read(request).await.and_then(|reply| succeeded(reply, path))
+    }
+
+    /// Uploads a file that is at hand.
+    pub(super) async fn put_bytes(&self, path: &str, token: &str, bytes: Vec<u8>) -> Result<Reply> {
+        let request = self.http.put(format!("{}{path}", self.base)).bearer_auth(token).body(bytes);
+        Self::read(request).await.and_then(|reply| succeeded(reply, path))
+    }
+
+    /// A POST that must succeed, and is answered by lines of JSON.
+    pub(super) async fn post_for_lines(&self, path: &str, token: &str, body: &Value) -> Result<Vec<Value>> {
+        let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(token).json(body);
+        let response = request.send().await.map_err(Error::internal)?;
+        let (status, bytes) = (response.status().as_u16(), response.bytes().await.map_err(Error::internal)?);
+        let lines = serde_json::Deserializer::from_slice(&bytes).into_iter().collect::<Result<Vec<Value>, _>>()?;
+        let first = lines.first().cloned().unwrap_or(Value::Null);
+        succeeded(Reply { status, body: first }, path).map(|_| lines)
+    }
+
+    /// What a link leads to.
+    pub(super) async fn get_link(&self, url: &str) -> Result<Vec<u8>> {
+        self.get_bytes(url.strip_prefix(&self.base).unwrap_or(url), "").await
     }
 
     /// A GET of a file that must succeed.

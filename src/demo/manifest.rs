@@ -15,8 +15,10 @@ pub(super) fn write(path: &Path, base_url: &str, actors: &Actors, walk: &Walk) -
         "licence_hash": walk.licence_hash, "order": walk.order, "grant": walk.grant, "download_url": walk.download_url,
         "sha256": walk.sha256, "payout": walk.payout, "reconciliation": walk.reconciliation,
     });
-    if let (Value::Object(all), Value::Object(papers)) = (&mut manifest, serde_json::to_value(&walk.papers)?) {
-        all.extend(papers);
+    for further in [serde_json::to_value(&walk.papers)?, serde_json::to_value(&walk.own_tools)?] {
+        if let (Value::Object(all), Value::Object(further)) = (&mut manifest, further) {
+            all.extend(further);
+        }
     }
     let text = serde_json::to_string_pretty(&manifest)?;
     std::fs::write(path, text).map_err(|error| Error::internal(format!("{}: {error}", path.display())))

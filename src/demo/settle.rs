@@ -128,7 +128,7 @@ pub(super) async fn operator_reconciles(cast: &Cast<'_>, walk: &mut Walk) -> Res
 }
 
 pub(super) async fn ledger_verifies(app: &AppState) -> Result<()> {
-    step(13, "The books are verified from the rows themselves")?;
+    step(16, "The books are verified from the rows themselves")?;
     let report = settlement::verify::verify_all(app, |_, _| {}).await?;
     for violation in report.all_violations() {
         line(format!("   {violation}"))?;

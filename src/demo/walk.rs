@@ -15,6 +15,7 @@ use super::{
     client::{self, Client, Reply},
     market::Market,
     narrate::{self, fact, money, size, step},
+    own_tools::{self, OwnTools},
     papers::{self, Papers},
     settle,
     square::{Listing, Square},
@@ -26,7 +27,7 @@ use crate::{
 };
 
 /// How long the walk waits for background work.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What the walk made, for the manifest.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +42,7 @@ pub(super) struct Walk {
     pub payout: String,
     pub reconciliation: String,
     pub papers: Papers,
+    pub own_tools: OwnTools,
     pub seconds: f64,
 }
 
@@ -92,6 +94,7 @@ pub(super) async fn walk(
     let made = provider_lists(&cast, square, actors, listing, &mut walk).await?;
     price_guard_holds(client, square, actors).await?;
     company_finds_and_reads(&cast, listing, &made, &mut walk).await?;
+    own_tools::asked_before_paying(&cast, &made, &mut walk).await?;
     company_buys(&cast, &made, &mut walk).await?;
     company_downloads(&cast, &made, &mut walk).await?;
     money_is_split(&cast, &walk).await?;
@@ -103,6 +106,9 @@ pub(super) async fn walk(
     bank::month_is_closed(&cast, market, &mut walk).await?;
     world.return_to_present().await?;
     papers::written(&cast, &mut walk).await?;
+    own_tools::opened(&cast, &mut walk).await?;
+    own_tools::break_is_held_back(&cast, actors, built).await?;
+    own_tools::slice_is_bought(&cast, &mut walk).await?;
     settle::ledger_verifies(app).await?;
     links_are_fresh(&cast, &mut walk).await?;
     walk.seconds = started.elapsed().as_secs_f64();
@@ -177,7 +183,7 @@ async fn price_guard_holds(client: &Client, square: &Square, actors: &Actors) ->
 }
 
 async fn company_finds_and_reads(cast: &Cast<'_>, listing: &Listing, made: &Made, walk: &mut Walk) -> Result<()> {
-    step(3, "A company finds it and reads the licence")?;
+    step(3, "A company finds it, reads the licence, and asks the rows themselves")?;
     let title = listing.title.best("en");
     let words: Vec<_> = title.split_whitespace().filter(|word| word.chars().all(char::is_alphabetic)).take(2).collect();
     let query = words.join("+");
@@ -265,6 +271,8 @@ async fn links_are_fresh(cast: &Cast<'_>, walk: &mut Walk) -> Result<()> {
     let file = files.iter().find(|file| text(file, "/sha256") == walk.sha256);
     let file = file.ok_or_else(|| Error::internal("the grant does not cover the file any more"))?;
     walk.download_url = text(file, "/url");
+    let parquet = file["renditions"].as_array().into_iter().flatten().find(|one| one["format"] == "parquet");
+    walk.own_tools.parquet_url = parquet.map(|one| text(one, "/url")).unwrap_or_default();
     Ok(())
 }
 

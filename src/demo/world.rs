@@ -44,7 +44,7 @@ const TWIN_WEBHOOK_SECRET: &str = "whsec_demo_of_the_square";
 /// What the card holders of the walk say.
 const DISPUTE_REASON: &str = "product_not_received";
 /// How long the twin may take to start.
-const TWIN_START: Duration = Duration::from_secs(20);
+const TWIN_START: Duration = Duration::from_secs(60);
 
 /// The walk begins on this day of the month before: early enough that all of it happens within that month.
 const FIRST_DAY: u8 = 2;

@@ -4,13 +4,17 @@ use std::marker::PhantomData;
 
 use axum::{
     extract::FromRequestParts,
-    http::{header, request::Parts},
+    http::{Method, header, request::Parts},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use entity::ids::OrgId;
 
 use super::middleware::RequestId;
 use crate::{
-    auth::actor::{Acting, Actor, Operating, RightMarker, SignedIn, Visitor},
+    auth::{
+        Right,
+        actor::{Acting, Actor, Operating, Recipient, RightMarker, SignedIn, Visitor},
+    },
     error::{Error, Result},
     people,
     state::AppState,
@@ -39,7 +43,12 @@ pub fn credential(parts: &Parts) -> Result<Option<Credential>> {
     let form = || Error::unauthenticated("Send Authorization: Bearer followed by an access token or an API key.");
     let text = value.to_str().map_err(|_| form())?;
     let (scheme, secret) = text.split_once(' ').ok_or_else(form)?;
-    if !scheme.eq_ignore_ascii_case("bearer") || secret.trim().is_empty() {
+    let secret = match scheme.to_ascii_lowercase().as_str() {
+        "bearer" => secret.trim().to_owned(),
+        "basic" if is_read(&parts.method) => basic_password(secret.trim()).ok_or_else(form)?,
+        _ => return Err(form()),
+    };
+    if secret.is_empty() {
         return Err(form());
     }
     let organization = match parts.headers.get(ORGANIZATION_HEADER) {
@@ -49,7 +58,20 @@ pub fn credential(parts: &Parts) -> Result<Option<Credential>> {
         }
         None => None,
     };
-    Ok(Some(Credential { secret: secret.trim().to_owned(), organization, request_id: request_id(parts) }))
+    Ok(Some(Credential { secret, organization, request_id: request_id(parts) }))
+}
+
+/// Browsers send Basic credentials by themselves, so they never change anything.
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// The password of the user `token`: what desktop tools can be given an API key as.
+///
+/// Source: RFC 7617, section 2.
+fn basic_password(encoded: &str) -> Option<String> {
+    let pair = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    pair.strip_prefix("token:").map(|secret| secret.trim().to_owned())
 }
 
 fn request_id(parts: &Parts) -> String {
@@ -93,6 +115,47 @@ impl<R: RightMarker> FromRequestParts<AppState> for Operating<R> {
         }
         actor.require(R::RIGHT)?;
         Ok(Self(actor, PhantomData))
+    }
+}
+
+/// An actor whose request outlives a look at their credentials: they are looked at again and again. `Debug` is not
+/// derived: it holds the secret.
+pub struct Lasting<R: RightMarker> {
+    credential: Credential,
+    right: PhantomData<R>,
+}
+
+impl<R: RightMarker> Lasting<R> {
+    /// The actor as they stand now, with the right `R`.
+    ///
+    /// # Errors
+    /// `Unauthenticated` once a token has expired, a session or a key has ended; `Forbidden` once the right is gone.
+    pub async fn still(&self, app: &AppState) -> Result<Actor> {
+        let Credential { secret, organization, request_id } = &self.credential;
+        let (secret, organization, request_id) = (secret.clone(), *organization, request_id.clone());
+        let actor = people::identify_actor(app, Credential { secret, organization, request_id }).await?;
+        actor.require(R::RIGHT)?;
+        Ok(actor)
+    }
+}
+
+impl<R: RightMarker> FromRequestParts<AppState> for Lasting<R> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
+        let lasting = Self { credential: credential(parts)?.ok_or_else(nobody)?, right: PhantomData };
+        lasting.still(app).await?;
+        Ok(lasting)
+    }
+}
+
+impl FromRequestParts<AppState> for Recipient {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
+        let recipient = people::identify_recipient(app, credential(parts)?.ok_or_else(nobody)?).await?;
+        recipient.actor.require(Right::Buy)?;
+        Ok(recipient)
     }
 }
 

@@ -126,11 +126,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
         let text = parts.uri.query().unwrap_or_default();
         let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
         serde_path_to_error::deserialize(reader).map(Self).map_err(|error| {
-            let place = error.path().to_string();
-            let place = if place == "." { "query".to_owned() } else { place };
-            Error::invalid(place, format!("{}.", error.inner()))
+            let text = error.inner().to_string();
+            let place = match error.path().to_string() {
+                place if place == "." => named_parameter(&text).unwrap_or("query").to_owned(),
+                place => place,
+            };
+            Error::invalid(place, format!("{text}."))
         })
     }
+}
+
+/// The parameter of "missing field `name`" and "unknown field `name`, …": serde tells it in words only.
+fn named_parameter(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("missing field `").or_else(|| text.strip_prefix("unknown field `"))?;
+    rest.split('`').next()
 }
 
 /// An identifier in the path. What is not an identifier of this kind is not found.

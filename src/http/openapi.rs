@@ -34,6 +34,10 @@ use crate::error::Problem;
         (name = "terms", description = "Licences and offers"),
         (name = "trade", description = "Quotes, orders, payments, grants"),
         (name = "delivery", description = "Downloads of what a grant covers"),
+        (name = "sharing", description = "Tables in the buyer's own tools, by the Delta Sharing protocol"),
+        (name = "sql", description = "SQL over the tables you hold grants on, without downloading them"),
+        (name = "features", description = "Geodata on the maps of desktop tools, by OGC API Features"),
+        (name = "notices", description = "What happened: notices, and webhooks that carry them to your own address"),
         (name = "settlement", description = "Balances, statements, payouts, reconciliation"),
         (name = "transparency", description = "Signed tree heads, proofs and totals that anybody may fetch"),
         (name = "operations", description = "Health, metrics, keys, webhooks")
@@ -52,7 +56,15 @@ impl Modify for Bearer {
                  the one acted for in a `Torv-Organization` header.",
             ))
             .build();
-        document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        let basic = Http::builder()
+            .scheme(HttpAuthScheme::Basic)
+            .description(Some(
+                "For reading alone: the user `token`, and an API key or the token of a share as the password.",
+            ))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        components.add_security_scheme("basic", SecurityScheme::Http(basic));
     }
 }
 

@@ -9,7 +9,10 @@
 //!
 //! Source: leaf and node prefixes as in RFC 6962, section 2.1.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use entity::{
     Timestamp,
@@ -29,13 +32,18 @@ use uuid::Uuid;
 
 use crate::{
     base::digest,
-    db::Tx,
+    db::{
+        Tx,
+        bulk::{self, Kind, Known, List},
+    },
     error::{Error, Problem, Result},
     state::AppState,
 };
 
 /// Entries a seal covers at most; one round of the job makes several seals if more are waiting.
 const ENTRIES_PER_SEAL_MAX: u64 = 2_000;
+/// How often a look begins again because another process sealed at the same moment.
+const MEETINGS_MAX: u32 = 5;
 /// How long before the newest sealed entry a late one may still appear: no transaction lives as long.
 const LATE_MINUTES: i64 = 10;
 /// Rows of one insert; both databases limit the parameters of a statement.
@@ -43,33 +51,39 @@ const ROWS_PER_INSERT: usize = 500;
 
 /// Seals entries that are not sealed yet; returns how many.
 ///
+/// Each call looks at every entry from the floor on once, whatever it seals: what commits late behind its back is found
+/// by the next call.
+///
 /// # Errors
 /// Those of the database.
 pub async fn seal_new_entries(app: &AppState) -> Result<usize> {
     let now = app.clock.now();
-    let mut total = 0;
+    let (mut total, mut met) = (0, 0);
+    let mut from = unsealed_floor(app.db.read()).await?;
     loop {
-        let waiting = unsealed(app.db.read(), ENTRIES_PER_SEAL_MAX).await?;
-        if waiting.is_empty() {
-            return Ok(total);
-        }
+        let waiting = unsealed(app.db.read(), from, ENTRIES_PER_SEAL_MAX).await?;
+        let Some(last) = waiting.last() else { return Ok(total) };
+        from = EntryId(Uuid::from_u128(last.id.0.as_u128().saturating_add(1)));
         let count = waiting.len();
+        let leaves = Arc::new(leaves(app.db.read(), &waiting).await?);
         let sealed = app
             .db
             .write("ledger.seal", move |tx| {
-                let waiting = waiting.clone();
+                let leaves = leaves.clone();
                 async move {
-                    write_seal(&tx, waiting, now).await?;
+                    write_seal(&tx, &leaves, now).await?;
                     Ok(((), tx))
                 }
             })
             .await;
         match sealed {
             Ok(()) => total += count,
-            Err(error) if error.problem == Problem::Conflict => {
-                tracing::debug!("another process sealed at the same moment; the next look finds what it left");
-                return Ok(total);
+            Err(error) if error.problem == Problem::Conflict && met < MEETINGS_MAX => {
+                tracing::debug!("another process sealed at the same moment; looking again for what it left");
+                met += 1;
+                from = unsealed_floor(app.db.read()).await?;
             }
+            Err(error) if error.problem == Problem::Conflict => return Ok(total),
             Err(error) => return Err(error),
         }
     }
@@ -91,7 +105,7 @@ pub(super) async fn unsealed_floor(conn: &impl ConnectionTrait) -> Result<EntryI
     Ok(EntryId(Uuid::from_u128(millis.saturating_sub(late) << 80)))
 }
 
-async fn unsealed(conn: &impl ConnectionTrait, limit: u64) -> Result<Vec<ledger_entry::Model>> {
+async fn unsealed(conn: &impl ConnectionTrait, from: EntryId, limit: u64) -> Result<Vec<ledger_entry::Model>> {
     let sealed = Query::select()
         .expr(Expr::val(1))
         .from(sealed_entry::Entity)
@@ -101,7 +115,7 @@ async fn unsealed(conn: &impl ConnectionTrait, limit: u64) -> Result<Vec<ledger_
         )
         .to_owned();
     Ok(ledger_entry::Entity::find()
-        .filter(ledger_entry::Column::Id.gte(unsealed_floor(conn).await?))
+        .filter(ledger_entry::Column::Id.gte(from))
         .filter(Expr::exists(sealed).not())
         .order_by_asc(ledger_entry::Column::Id)
         .limit(limit)
@@ -109,52 +123,58 @@ async fn unsealed(conn: &impl ConnectionTrait, limit: u64) -> Result<Vec<ledger_
         .await?)
 }
 
-async fn write_seal(tx: &Tx, entries: Vec<ledger_entry::Model>, now: OffsetDateTime) -> Result<()> {
+/// What a seal will cover: entries with their leaves, and what they add to balances.
+#[derive(Debug)]
+struct Leaves {
+    of: Vec<(EntryId, String)>,
+    sums: BTreeMap<LedgerAccountId, i64>,
+}
+
+/// Hashes entries. Nothing of an entry ever changes, so this needs no transaction, and keeps none open.
+async fn leaves(conn: &impl ConnectionTrait, entries: &[ledger_entry::Model]) -> Result<Leaves> {
     let ids: Vec<EntryId> = entries.iter().map(|entry| entry.id).collect();
-    let postings = postings_of(tx.conn(), &ids).await?;
-    let leaves: Vec<String> =
-        entries.iter().map(|entry| leaf(entry, postings.get(&entry.id))).collect::<Result<_>>()?;
+    let postings = postings_of(conn, &ids).await?;
+    let mut sums: BTreeMap<LedgerAccountId, i64> = BTreeMap::new();
+    for line in postings.values().flatten() {
+        let sum = sums.entry(line.account_id).or_default();
+        *sum = sum.checked_add(line.amount_minor).ok_or(crate::base::MoneyError::Overflow)?;
+    }
+    let of = entries.iter().map(|entry| Ok((entry.id, leaf(entry, postings.get(&entry.id))?)));
+    Ok(Leaves { of: of.collect::<Result<_>>()?, sums })
+}
+
+async fn write_seal(tx: &Tx, leaves: &Leaves, now: OffsetDateTime) -> Result<()> {
     let last = last_seal(tx.conn()).await?;
     let (number, previous) = last.map_or((1, FIRST_HEAD.to_owned()), |seal| (seal.number + 1, seal.head));
-    let root = root(&leaves);
+    let hashes: Vec<String> = leaves.of.iter().map(|(_, leaf)| leaf.clone()).collect();
+    let root = root(&hashes);
     let row = seal::ActiveModel {
         number: Set(number),
         previous_head: Set(previous.clone()),
         root: Set(root.clone()),
         head: Set(head(number, &previous, &root)),
-        entry_count: Set(i64::try_from(ids.len()).map_err(Error::internal)?),
+        entry_count: Set(i64::try_from(leaves.of.len()).map_err(Error::internal)?),
         sealed_at: Set(Timestamp(now)),
     };
     // The number is the primary key: of two processes sealing at once, one fails here and looks again.
     seal::Entity::insert(row).exec_without_returning(tx.conn()).await?;
-    let members: Vec<_> = (0_i64..)
-        .zip(ids.iter().zip(&leaves))
-        .map(|(index, (id, leaf))| sealed_entry::ActiveModel {
-            entry_id: Set(*id),
-            seal_number: Set(number),
-            leaf_index: Set(index),
-            leaf: Set(leaf.clone()),
-        })
-        .collect();
-    for chunk in members.chunks(ROWS_PER_INSERT) {
-        sealed_entry::Entity::insert_many(chunk.to_vec()).exec_without_returning(tx.conn()).await?;
-    }
-    fold(tx, &postings, number).await
+    let members = (0_i64..).zip(&leaves.of).map(|(index, (id, leaf))| sealed_entry::ActiveModel {
+        entry_id: Set(*id),
+        seal_number: Set(number),
+        leaf_index: Set(index),
+        leaf: Set(leaf.clone()),
+    });
+    bulk::insert(tx, members.collect(), Known::Refuse).await?;
+    fold(tx, &leaves.sums, number).await
 }
 
 /// Adds the sealed postings to the folded balances.
-async fn fold(tx: &Tx, postings: &HashMap<EntryId, Vec<posting::Model>>, number: i64) -> Result<()> {
-    let mut sums: HashMap<LedgerAccountId, i64> = HashMap::new();
-    for line in postings.values().flatten() {
-        let sum = sums.entry(line.account_id).or_default();
-        *sum = sum.checked_add(line.amount_minor).ok_or(crate::base::MoneyError::Overflow)?;
-    }
-    let mut sums: Vec<_> = sums.into_iter().collect();
-    sums.sort_by_key(|(id, _)| *id);
+async fn fold(tx: &Tx, sums: &BTreeMap<LedgerAccountId, i64>, number: i64) -> Result<()> {
+    let sums: Vec<_> = sums.iter().collect();
     for chunk in sums.chunks(ROWS_PER_INSERT) {
         let rows = chunk.iter().map(|(id, sum)| ledger_balance::ActiveModel {
-            account_id: Set(*id),
-            sealed_minor: Set(*sum),
+            account_id: Set(**id),
+            sealed_minor: Set(**sum),
             seal_number: Set(number),
         });
         let add = Expr::cust("ledger_balance.sealed_minor + excluded.sealed_minor");
@@ -178,16 +198,15 @@ pub(super) async fn postings_of(
     ids: &[EntryId],
 ) -> Result<HashMap<EntryId, Vec<posting::Model>>> {
     let mut of: HashMap<EntryId, Vec<posting::Model>> = HashMap::new();
-    for chunk in ids.chunks(ROWS_PER_INSERT) {
-        let rows = posting::Entity::find()
-            .filter(posting::Column::EntryId.is_in(chunk.iter().copied()))
-            .order_by_asc(posting::Column::EntryId)
-            .order_by_asc(posting::Column::Seq)
-            .all(conn)
-            .await?;
-        for row in rows {
-            of.entry(row.entry_id).or_default().push(row);
-        }
+    let wanted = List::of(conn.get_database_backend(), Kind::Uuid, ids.iter().map(|id| id.0.into()))?;
+    let rows = posting::Entity::find()
+        .filter(wanted.contains("entry_id"))
+        .order_by_asc(posting::Column::EntryId)
+        .order_by_asc(posting::Column::Seq)
+        .all(conn)
+        .await?;
+    for row in rows {
+        of.entry(row.entry_id).or_default().push(row);
     }
     Ok(of)
 }

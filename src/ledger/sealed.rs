@@ -12,7 +12,7 @@ use entity::{
 };
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, FromQueryResult, JoinType, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, Select,
+    QueryOrder as _, QuerySelect as _, RelationTrait as _, Select,
 };
 use serde::{Deserialize, Serialize};
 
@@ -167,13 +167,7 @@ fn in_order() -> Select<sealed_entry::Entity> {
             JoinType::InnerJoin,
             sealed_entry::Entity::belongs_to(posting::Entity).from(EntryId).to(posting::Column::EntryId).into(),
         )
-        .join(
-            JoinType::InnerJoin,
-            posting::Entity::belongs_to(ledger_account::Entity)
-                .from(posting::Column::AccountId)
-                .to(ledger_account::Column::Id)
-                .into(),
-        )
+        .join(JoinType::InnerJoin, posting::Relation::LedgerAccount.def())
         .order_by_asc(sealed_entry::Column::SealNumber)
         .order_by_asc(sealed_entry::Column::LeafIndex)
         .order_by_asc(posting::Column::Seq)

@@ -11,7 +11,7 @@ use entity::{
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, FromQueryResult, JoinType, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    QuerySelect as _, RelationTrait as _,
     sea_query::{Expr, ExprTrait as _, LockType, OnConflict, Query},
 };
 use time::OffsetDateTime;
@@ -342,20 +342,8 @@ pub async fn entries_after(
         .column(ledger_entry::Column::Memo)
         .column(ledger_account::Column::Code)
         .column(ledger_account::Column::Class)
-        .join(
-            JoinType::InnerJoin,
-            posting::Entity::belongs_to(ledger_entry::Entity)
-                .from(posting::Column::EntryId)
-                .to(ledger_entry::Column::Id)
-                .into(),
-        )
-        .join(
-            JoinType::InnerJoin,
-            posting::Entity::belongs_to(ledger_account::Entity)
-                .from(posting::Column::AccountId)
-                .to(ledger_account::Column::Id)
-                .into(),
-        )
+        .join(JoinType::InnerJoin, posting::Relation::LedgerEntry.def())
+        .join(JoinType::InnerJoin, posting::Relation::LedgerAccount.def())
         .filter(posting::Column::EntryId.between(*first, *last))
         .order_by_asc(posting::Column::EntryId)
         .order_by_asc(posting::Column::Seq)

@@ -12,14 +12,14 @@ pub mod signing_keys;
 pub mod tax_profiles;
 
 pub use accounts::{NewAccount, register};
-pub use api_keys::{NewApiKey, create_api_key};
+pub use api_keys::{NewApiKey, create_api_key, find_grant_token, issue_grant_token, revoke_grant_token};
 pub use members::act_as;
 pub use organizations::{NewOrganization, create_operator, found_organization};
 pub use sessions::log_in;
 pub use signing_keys::issue_access_token;
 
 use crate::{
-    auth::actor::{Actor, SignedIn},
+    auth::actor::{Actor, Recipient, SignedIn},
     error::{Error, Result},
     http::credentials::Credential,
     state::AppState,
@@ -35,6 +35,17 @@ pub async fn identify_actor(app: &AppState, credential: Credential) -> Result<Ac
         return api_keys::identify(app, &credential).await;
     }
     sessions::actor(app, &credential).await
+}
+
+/// Finds whose files may be read: those of who acts, or those of the one grant that a token opens.
+///
+/// # Errors
+/// Those of [`identify_actor`].
+pub async fn identify_recipient(app: &AppState, credential: Credential) -> Result<Recipient> {
+    if credential.secret.starts_with(api_keys::KEY_PREFIX) {
+        return api_keys::identify_recipient(app, &credential).await;
+    }
+    Ok(Recipient { actor: sessions::actor(app, &credential).await?, grant: None })
 }
 
 /// As [`identify_actor`], for pages that anyone may see: a person without organisation, or with

@@ -20,6 +20,7 @@ pub mod receivables;
 pub mod reconciliation;
 pub mod reversals;
 pub mod statements;
+pub mod verifications;
 pub mod verify;
 
 mod rows;
@@ -44,6 +45,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .merge(reversals::http::routes())
         .merge(statements::routes())
         .merge(reconciliation::routes())
+        .merge(verifications::routes())
         .merge(exports::routes())
         .merge(documents::routes())
         .merge(proof::routes())

@@ -14,6 +14,7 @@ pub mod orders;
 pub mod payments;
 pub mod reductions;
 pub mod refunds;
+pub mod slices;
 pub mod subscriptions;
 pub mod tax;
 pub mod usage;

@@ -197,7 +197,9 @@ on_both! {
             let profiled = file_rows().all(app.app.db.read()).await.unwrap().into_iter().find(|row| {
                 row.revision_id.to_string() == revision && row.profile_state != entity::states::ProfileState::Pending
             });
-            assert_eq!(profiled.is_some(), is_offered, "failed at {steps:?}");
+            assert!(profiled.is_some(), "its owner sees what is in it before it is published");
+            let shown = app.as_org(&org, "GET", &format!("/api/v1/revisions/{revision}")).send().await.json();
+            assert_eq!(shown["version"] == "1.0.0", is_offered, "failed at {steps:?}");
             if !failed {
                 answer.expect(200);
                 break;

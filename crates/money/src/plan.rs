@@ -94,3 +94,54 @@ pub struct Instalment {
     /// The part of the price, in basis points; what the parts leave is paid at the purchase.
     pub share_bps: u32,
 }
+
+/// What a slice is measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum SliceUnit {
+    /// A row, however many of its columns are taken.
+    Row,
+    /// A row times a column.
+    Cell,
+    /// A row times the mean width of the columns taken, in whole bytes for each column, over the whole file.
+    Byte,
+}
+
+/// How a part of the rows and columns of a file is sold. The price of the offer is that of the whole, and the most that
+/// any part of it costs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", schema(example = json!({
+    "per": "row", "price_minor": 25, "per_units": 1000, "floor_minor": 500, "by_area": true, "time_column": "observed_at"
+})))]
+pub struct SliceRule {
+    /// What is counted.
+    pub per: SliceUnit,
+    /// What `per_units` units cost, in minor units before tax.
+    pub price_minor: i64,
+    /// So that a unit can cost less than a minor unit.
+    pub per_units: i64,
+    /// The least a slice costs, in minor units before tax.
+    pub floor_minor: i64,
+    /// Slices of fewer rows are not sold, nor counted for anybody.
+    #[serde(default = "one")]
+    pub rows_min: i64,
+    /// True when an area may be cut out. The column of geometries then belongs to each slice, and is counted.
+    #[serde(default)]
+    pub by_area: bool,
+    /// The column of times or days by which a period may be cut out. It then belongs to each slice, and is counted.
+    #[serde(default)]
+    pub time_column: Option<String>,
+    /// True when columns may be left out.
+    #[serde(default)]
+    pub by_columns: bool,
+    /// Columns that belong to each slice, and are counted: what names a row.
+    #[serde(default)]
+    pub key_columns: Vec<String>,
+}
+
+const fn one() -> i64 {
+    1
+}

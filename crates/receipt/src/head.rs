@@ -173,9 +173,14 @@ impl TrustedKeys {
 
     /// True when the trusted key that `head` names has signed it.
     pub fn have_signed(&self, head: &TreeHead, signature: &Signature) -> bool {
-        let Some((_, key)) = self.0.iter().find(|(id, _)| *id == head.key_id) else { return false };
+        self.have_signed_bytes(&head.key_id, &head.message(), signature)
+    }
+
+    /// True when the trusted key `id` has signed `message`.
+    pub(crate) fn have_signed_bytes(&self, id: &KeyId, message: &[u8], signature: &Signature) -> bool {
+        let Some((_, key)) = self.0.iter().find(|(known, _)| known == id) else { return false };
         // Strict: of the several encodings that the plain equation accepts, only the canonical one.
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        key.verify_strict(&head.message(), &signature).is_ok()
+        key.verify_strict(message, &signature).is_ok()
     }
 }

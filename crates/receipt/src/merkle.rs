@@ -11,6 +11,9 @@ const LEAF_PREFIX: &[u8] = &[0];
 /// What an inner node's hash begins with.
 const NODE_PREFIX: &[u8] = &[1];
 
+/// What the hash of a statement's line begins with: it is neither a leaf nor a node.
+const LINE_PREFIX: &[u8] = &[2];
+
 /// A complete subtree: of the `2^level` leaves from `index * 2^level` on. Level 0 is the leaf itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Node {
@@ -23,6 +26,11 @@ pub struct Node {
 /// The hash of a leaf that holds `data`.
 pub fn leaf_hash(data: &[u8]) -> Hash {
     Hash::of(&[LEAF_PREFIX, data])
+}
+
+/// The hash that stands for a line which is not shown.
+pub(crate) fn line_hash(data: &[u8]) -> Hash {
+    Hash::of(&[LINE_PREFIX, data])
 }
 
 /// The hash of the node above two others.

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Hash, KeyId, Signature, TreeHead, TrustedKeys, json::canonical_json, merkle};
 
-/// The format that this crate reads and writes.
-pub const FORMAT: &str = "torv-receipt/1";
+/// The format in which a leaf is the hash of the whole statement, so that nothing of it can be left out.
+pub const FORMAT_1: &str = "torv-receipt/1";
+/// The format in which a leaf holds of each line its hash only, so that a line can be hidden from a reader.
+pub const FORMAT_2: &str = "torv-receipt/2";
 
 /// What happened to the money of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,6 +52,54 @@ pub struct Line {
     pub operator_minor: i64,
     /// Tax on top of the price.
     pub tax_minor: i64,
+    /// 32 random bytes, so that a hidden line can't be found out by trying; none in [`FORMAT_1`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<Hash>,
+}
+
+impl Line {
+    /// What is shown of it to those it does not concern.
+    ///
+    /// # Errors
+    /// Only if it can't be written as JSON.
+    pub fn hidden(&self) -> Result<Hash, serde_json::Error> {
+        Ok(merkle::line_hash(canonical_json(self)?.as_bytes()))
+    }
+}
+
+/// A line as a reader may see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Entry {
+    /// It concerns the reader.
+    Open(Line),
+    /// It is another provider's.
+    Hidden(HiddenLine),
+}
+
+/// A line that does not concern the reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HiddenLine {
+    /// [`Line::hidden`].
+    pub hidden: Hash,
+}
+
+impl Entry {
+    /// The line, where it is shown.
+    pub const fn open(&self) -> Option<&Line> {
+        match self {
+            Self::Open(line) => Some(line),
+            Self::Hidden(_) => None,
+        }
+    }
+
+    fn to_hidden(&self) -> Result<Self, serde_json::Error> {
+        Ok(match self {
+            Self::Open(line) => Self::Hidden(HiddenLine { hidden: line.hidden()? }),
+            Self::Hidden(line) => Self::Hidden(*line),
+        })
+    }
 }
 
 /// What the exchange says about one event, and what the leaf is the hash of. Amounts are minor units of
@@ -78,28 +128,73 @@ pub struct Statement {
     /// What of it is tax that the operator owes.
     pub tax_minor: i64,
     /// What was bought; empty where a part of it was taken back.
-    pub lines: Vec<Line>,
+    pub lines: Vec<Entry>,
     /// 32 random bytes, so that the leaf tells nothing to those who guess.
     pub salt: Hash,
 }
 
 impl Statement {
-    /// What the tree holds of it.
+    /// The format whose leaf it has: a line without a salt is one of [`FORMAT_1`].
+    pub fn format(&self) -> &'static str {
+        let is_salted = |line: &Line| line.salt.is_some();
+        if self.lines.iter().all(|entry| entry.open().is_none_or(is_salted)) { FORMAT_2 } else { FORMAT_1 }
+    }
+
+    /// True when every line is written as `format` demands; a statement without lines fits both.
+    fn is_of(&self, format: &str) -> bool {
+        let is_old = |entry: &Entry| entry.open().is_some_and(|line| line.salt.is_none());
+        self.lines.iter().all(|entry| is_old(entry) == (format == FORMAT_1))
+    }
+
+    /// What the tree holds of it. Hiding lines does not change it, in [`FORMAT_2`].
     ///
     /// # Errors
     /// Only if it can't be written as JSON.
     pub fn leaf(&self) -> Result<Hash, serde_json::Error> {
-        Ok(merkle::leaf_hash(canonical_json(self)?.as_bytes()))
+        if self.format() == FORMAT_1 {
+            return Ok(merkle::leaf_hash(canonical_json(self)?.as_bytes()));
+        }
+        Ok(merkle::leaf_hash(canonical_json(&self.for_reader(|_| false)?)?.as_bytes()))
     }
 
-    /// True when the parts add up to the whole, and the lines to the parts.
+    /// The statement with all lines hidden that do not concern the reader. One of [`FORMAT_1`] stays as it is: its
+    /// leaf could not be computed without them.
+    ///
+    /// # Errors
+    /// Only if a line can't be written as JSON.
+    pub fn for_reader(&self, concerns: impl Fn(&Line) -> bool) -> Result<Self, serde_json::Error> {
+        if self.format() == FORMAT_1 {
+            return Ok(self.clone());
+        }
+        let shown = |entry: &Entry| match entry.open().is_some_and(&concerns) {
+            true => Ok(entry.clone()),
+            false => entry.to_hidden(),
+        };
+        let lines = self.lines.iter().map(shown).collect::<Result<_, _>>()?;
+        Ok(Self { lines, ..self.clone() })
+    }
+
+    /// The lines that are shown.
+    pub fn open_lines(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter().filter_map(Entry::open)
+    }
+
+    /// True when the parts add up to the whole, and the lines to the parts; lines of which some are hidden can't
+    /// be summed, and may only not exceed the parts.
     pub fn adds_up(&self) -> bool {
-        let sum = |part: fn(&Line) -> i64| self.lines.iter().map(|line| i128::from(part(line))).sum::<i128>();
+        let sum = |part: fn(&Line) -> i64| self.open_lines().map(|line| i128::from(part(line))).sum::<i128>();
         let parts = i128::from(self.providers_minor) + i128::from(self.operator_minor) + i128::from(self.tax_minor);
-        let of_lines = sum(|line| line.provider_minor) == i128::from(self.providers_minor)
-            && sum(|line| line.operator_minor) == i128::from(self.operator_minor)
-            && sum(|line| line.price_minor) + sum(|line| line.tax_minor) == i128::from(self.total_minor);
-        parts == i128::from(self.total_minor) && (self.lines.is_empty() || of_lines)
+        let of_lines = [
+            (sum(|line| line.provider_minor), self.providers_minor),
+            (sum(|line| line.operator_minor), self.operator_minor),
+            (sum(|line| line.price_minor) + sum(|line| line.tax_minor), self.total_minor),
+        ];
+        let all_open = self.open_lines().count() == self.lines.len();
+        let lines_fit = of_lines.into_iter().all(|(of_lines, part)| {
+            let part = i128::from(part);
+            if all_open { of_lines == part } else { of_lines <= part }
+        });
+        parts == i128::from(self.total_minor) && (self.lines.is_empty() || lines_fit)
     }
 }
 
@@ -107,7 +202,7 @@ impl Statement {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
-    /// [`FORMAT`].
+    /// [`FORMAT_1`] or [`FORMAT_2`].
     pub format: String,
     /// What happened.
     pub statement: Statement,
@@ -151,6 +246,8 @@ pub enum Why {
     Unreadable(String),
     /// It is of a format that is not known here.
     UnknownFormat(String),
+    /// Its lines are not those of its format.
+    MixedFormats,
     /// It is not written the one way that a receipt is written.
     NotCanonical,
     /// The parts don't add up to the whole.
@@ -169,7 +266,10 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(why) => write!(f, "this is no receipt: {why}"),
-            Self::UnknownFormat(format) => write!(f, "the format {format:?} is not known; expected {FORMAT:?}"),
+            Self::UnknownFormat(format) => {
+                write!(f, "the format {format:?} is not known; expected {FORMAT_1:?} or {FORMAT_2:?}")
+            }
+            Self::MixedFormats => f.write_str("its lines are not written as its format demands"),
             Self::NotCanonical => f.write_str("the file was changed: a receipt is canonical JSON and a line feed"),
             Self::DoesNotAddUp => f.write_str("the split does not add up to what was paid"),
             Self::OtherLeaf => f.write_str("the statement was changed: the leaf is the hash of another one"),
@@ -189,8 +289,11 @@ impl std::error::Error for Why {}
 pub fn verify(receipt: &[u8], keys: &TrustedKeys) -> Result<Verified, Why> {
     let unreadable = |error: serde_json::Error| Why::Unreadable(error.to_string());
     let parsed: Receipt = serde_json::from_slice(receipt).map_err(unreadable)?;
-    if parsed.format != FORMAT {
+    if ![FORMAT_1, FORMAT_2].contains(&parsed.format.as_str()) {
         return Err(Why::UnknownFormat(parsed.format));
+    }
+    if !parsed.statement.is_of(&parsed.format) {
+        return Err(Why::MixedFormats);
     }
     if parsed.to_bytes().map_err(unreadable)? != receipt {
         return Err(Why::NotCanonical);

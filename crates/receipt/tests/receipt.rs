@@ -3,7 +3,8 @@
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use torv_receipt::{
-    BadKeys, FORMAT, Hash, KeyId, Kind, Line, Receipt, Signature, Statement, TreeHead, TrustedKeys, Why, merkle, verify,
+    BadKeys, Entry, FORMAT_1, FORMAT_2, Hash, KeyId, Kind, Line, Receipt, Signature, Statement, TreeHead, TrustedKeys,
+    Why, merkle, verify,
 };
 
 fn key(seed: u8) -> SigningKey {
@@ -39,17 +40,34 @@ fn statement() -> Statement {
         providers_minor: 8_001,
         operator_minor: 2_000,
         tax_minor: 0,
-        lines: vec![Line {
-            listing: "lst_1".to_owned(),
-            provider: "org_2".to_owned(),
-            licence_hash: Hash::of(&[b"licence"]).to_string(),
-            price_minor: 10_001,
-            provider_minor: 8_001,
-            operator_minor: 2_000,
-            tax_minor: 0,
-        }],
+        lines: vec![Entry::Open(line(2, 10_001, 8_001))],
         salt: Hash::of(&[b"salt"]),
     }
+}
+
+fn line(provider: u8, price_minor: i64, provider_minor: i64) -> Line {
+    Line {
+        listing: format!("lst_{provider}"),
+        provider: format!("org_{provider}"),
+        licence_hash: Hash::of(&[b"licence"]).to_string(),
+        price_minor,
+        provider_minor,
+        operator_minor: price_minor - provider_minor,
+        tax_minor: 0,
+        salt: Some(Hash::of(&[b"line", &[provider]])),
+    }
+}
+
+/// A sale of three providers.
+fn bundle() -> Statement {
+    let lines = vec![line(2, 5_000, 4_000), line(3, 4_000, 3_200), line(4, 1_001, 801)];
+    Statement { lines: lines.into_iter().map(Entry::Open).collect(), ..statement() }
+}
+
+/// The same sale as receipts told it before lines had salts.
+fn old_statement() -> Statement {
+    let old = Line { salt: None, ..line(2, 10_001, 8_001) };
+    Statement { lines: vec![Entry::Open(old)], ..statement() }
 }
 
 /// A receipt for the leaf at `index` of a tree of `size`, signed by `signer`.
@@ -67,7 +85,15 @@ fn receipt(statement: &Statement, index: u64, size: u64, signer: &SigningKey) ->
     };
     let proof = merkle::inclusion_proof(index, size, &mut hash);
     let signature = Signature(signer.sign(&tree_head.message()).to_bytes());
-    Receipt { format: FORMAT.to_owned(), statement: statement.clone(), leaf, index, proof, tree_head, signature }
+    Receipt {
+        format: statement.format().to_owned(),
+        statement: statement.clone(),
+        leaf,
+        index,
+        proof,
+        tree_head,
+        signature,
+    }
 }
 
 fn subtree(leaves: &[Hash], node: merkle::Node) -> Hash {
@@ -96,23 +122,30 @@ fn a_receipt_holds_at_every_place_of_the_tree() {
 #[test]
 fn every_changed_byte_is_refused() {
     let keys = trusted(&[&key(1)]);
-    let good = bytes(&receipt(&statement(), 4, 7, &key(1)));
-    assert!(verify(&good, &keys).is_ok());
+    for statement in
+        [statement(), old_statement(), bundle().for_reader(|line| line.provider == "org_3").expect("writes")]
+    {
+        every_changed_byte_of(&bytes(&receipt(&statement, 4, 7, &key(1))), &keys);
+    }
+}
+
+fn every_changed_byte_of(good: &[u8], keys: &TrustedKeys) {
+    assert!(verify(good, keys).is_ok());
     for at in 0..good.len() {
         // Every bit alone, and bytes that keep a digit a digit or a quote a quote.
         let flips = (0..8).map(|bit| good[at] ^ (1 << bit));
         for byte in flips.chain(*b"0123456789abcdefABCDEF \"{}[],:\n") {
-            let mut changed = good.clone();
+            let mut changed = good.to_vec();
             changed[at] = byte;
-            assert!(changed == good || verify(&changed, &keys).is_err(), "byte {at} as {byte}: {changed:?}");
+            assert!(changed == good || verify(&changed, keys).is_err(), "byte {at} as {byte}: {changed:?}");
         }
-        let (mut longer, mut shorter) = (good.clone(), good.clone());
+        let (mut longer, mut shorter) = (good.to_vec(), good.to_vec());
         longer.insert(at, good[at]);
         shorter.remove(at);
-        assert!(verify(&longer, &keys).is_err() && verify(&shorter, &keys).is_err(), "byte {at} twice or not at all");
+        assert!(verify(&longer, keys).is_err() && verify(&shorter, keys).is_err(), "byte {at} twice or not at all");
     }
-    assert!(verify(&good[..good.len() - 1], &keys).is_err());
-    assert!(verify(&[good.as_slice(), b"\n"].concat(), &keys).is_err());
+    assert!(verify(&good[..good.len() - 1], keys).is_err());
+    assert!(verify(&[good, b"\n"].concat(), keys).is_err());
 }
 
 #[test]
@@ -124,7 +157,8 @@ fn each_lie_is_named() {
         change(&mut receipt);
         verify(&bytes(&receipt), &keys).expect_err("refused")
     };
-    assert_eq!(why(&|r| r.format = "torv-receipt/2".to_owned()), Why::UnknownFormat("torv-receipt/2".to_owned()));
+    assert_eq!(why(&|r| r.format = "torv-receipt/3".to_owned()), Why::UnknownFormat("torv-receipt/3".to_owned()));
+    assert_eq!(why(&|r| r.format = FORMAT_1.to_owned()), Why::MixedFormats);
     assert_eq!(why(&|r| r.statement.operator_minor = 1_999), Why::DoesNotAddUp);
     assert_eq!(why(&|r| r.statement.buyer = "org_9".to_owned()), Why::OtherLeaf);
     assert_eq!(why(&|r| r.leaf = Hash::of(&[])), Why::OtherLeaf);
@@ -152,10 +186,53 @@ fn a_whole_forgery_is_told_by_its_key() {
 #[test]
 fn lines_have_to_add_up_to_the_parts() {
     let mut statement = statement();
-    statement.lines[0].provider_minor += 1;
+    statement.lines[0] = Entry::Open(line(2, 10_001, 8_002));
     assert!(!statement.adds_up());
     statement.lines.clear();
     assert!(statement.adds_up(), "a refund has no lines");
+    let mut bundle = bundle();
+    bundle.lines.pop();
+    assert!(!bundle.adds_up(), "with nothing hidden, lines have to make up the whole");
+    let mut greedy = bundle.clone();
+    greedy.lines = vec![Entry::Open(line(2, 10_002, 8_000)), greedy.lines[1].clone()];
+    assert!(!greedy.for_reader(|line| line.provider == "org_2").expect("writes").adds_up(), "a line above the whole");
+}
+
+#[test]
+fn a_partner_proves_the_whole_sale_and_sees_its_own_line_only() {
+    let keys = trusted(&[&key(1)]);
+    let whole = receipt(&bundle(), 4, 7, &key(1));
+    assert_eq!(whole.format, FORMAT_2);
+    verify(&bytes(&whole), &keys).expect("the buyer's");
+    for own in ["org_2", "org_3", "org_4"] {
+        let statement = bundle().for_reader(|line| line.provider == own).expect("writes");
+        assert_eq!(statement.leaf().expect("writes"), whole.leaf, "the same leaf of the same tree");
+        let seen = bytes(&Receipt { statement, ..whole.clone() });
+        let verified = verify(&seen, &keys).expect("holds");
+        assert_eq!(verified.statement.open_lines().map(|line| line.provider.as_str()).collect::<Vec<_>>(), [own]);
+        let text = String::from_utf8(seen).expect("text");
+        for other in bundle().open_lines().filter(|line| line.provider != own) {
+            for told in [&other.provider, &other.listing, &other.salt.expect("salted").to_string()] {
+                assert!(!text.contains(told.as_str()), "{own} reads {told}");
+            }
+        }
+    }
+    let another = Entry::Open(Line { salt: Some(Hash::of(&[b"another"])), ..line(3, 4_000, 3_200) });
+    let mut forged = bundle();
+    forged.lines[1] = another;
+    assert_ne!(forged.leaf().expect("writes"), whole.leaf, "a line is bound to its salt");
+}
+
+#[test]
+fn receipts_of_the_first_format_hold_for_ever() {
+    let keys = trusted(&[&key(1)]);
+    let old = receipt(&old_statement(), 2, 5, &key(1));
+    assert_eq!(old.format, FORMAT_1);
+    assert!(!String::from_utf8(bytes(&old)).expect("text").contains("null"), "no word of a salt it never had");
+    verify(&bytes(&old), &keys).expect("holds");
+    let pinned = "eada5b88e0451602";
+    assert!(old.leaf.to_string().starts_with(pinned), "{}", old.leaf);
+    assert_eq!(old_statement().for_reader(|_| false).expect("writes"), old_statement(), "nothing of it can be hidden");
 }
 
 #[test]

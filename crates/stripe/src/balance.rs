@@ -6,6 +6,7 @@ use stripe_core::balance::RetrieveForMyAccountBalance;
 use stripe_core::balance_transaction as api;
 use time::OffsetDateTime;
 
+use crate::currency::rule_of;
 use crate::error::GatewayError;
 use crate::gateway::{Gateway, ListQuery, checked_id};
 use crate::read::{Fields, Page, Read, ReadError};
@@ -15,6 +16,9 @@ use crate::read::{Fields, Page, Read, ReadError};
 pub struct Balance {
     pub available_minor: BTreeMap<String, i64>,
     pub pending_minor: BTreeMap<String, i64>,
+    /// Sums that are no whole number of minor units, as Stripe wrote them, by currency. Of these the whole part is above,
+    /// towards zero: whoever books or compares it has to tell a person.
+    pub fractions: BTreeMap<String, String>,
 }
 
 /// One change of the balance. `net = amount - fee`, all in the settlement currency and its ISO 4217 minor units.
@@ -96,14 +100,27 @@ fn list_request(query: &ListQuery) -> api::ListBalanceTransaction {
 
 impl Read for Balance {
     fn read(fields: &Fields<'_>) -> Result<Self, ReadError> {
-        let sums = |key| -> Result<BTreeMap<String, i64>, ReadError> {
+        let mut fractions: BTreeMap<String, String> = BTreeMap::new();
+        let mut sums = |key: &str| -> Result<BTreeMap<String, i64>, ReadError> {
             let mut sums = BTreeMap::new();
             for part in fields.objects(key)? {
-                sums.insert(part.currency("currency")?, part.amount("amount")?);
+                let code = part.currency("currency")?;
+                let minor = match part.amount("amount") {
+                    Ok(minor) => minor,
+                    Err(error) => {
+                        let api_units: i64 = part.number("amount")?;
+                        let whole = rule_of(&code).ok().and_then(|rule| rule.whole_minor(api_units));
+                        let told = fractions.entry(code.clone()).or_default();
+                        let between = if told.is_empty() { "" } else { ", " };
+                        *told = format!("{told}{between}{key} {api_units}");
+                        whole.ok_or(error)?
+                    }
+                };
+                sums.insert(code, minor);
             }
             Ok(sums)
         };
-        Ok(Self { available_minor: sums("available")?, pending_minor: sums("pending")? })
+        Ok(Self { available_minor: sums("available")?, pending_minor: sums("pending")?, fractions })
     }
 }
 

@@ -213,5 +213,6 @@ pub(super) async fn balance(
         currency,
         pending_minor: sum(false).one(conn).await?.unwrap_or(0),
         available_minor: sum(true).one(conn).await?.unwrap_or(0),
+        unreadable: None,
     })
 }

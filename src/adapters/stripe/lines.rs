@@ -126,7 +126,8 @@ impl Stripe {
             .map(|code| {
                 let (available_minor, pending_minor) =
                     (of(&balance.available_minor, code), of(&balance.pending_minor, code));
-                Ok(ProcessorBalance { currency: money(0, code)?.currency, pending_minor, available_minor })
+                let unreadable = balance.fractions.get(code).map(|told| format!("{told} in Stripe's units of {code}"));
+                Ok(ProcessorBalance { currency: money(0, code)?.currency, pending_minor, available_minor, unreadable })
             })
             .collect()
     }

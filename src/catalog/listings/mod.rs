@@ -15,8 +15,8 @@ pub use fields::{Contact, ListingIn, ListingPatch};
 pub use http::routes;
 pub use model::{GuardRule, price_guard, refuse_price};
 pub use offers::{
-    ListingFacts, OfferFacts, SaleFacts, facts_for_everybody, facts_for_sale, find_visible, lock_for_offer,
-    project_offers,
+    ListingFacts, ListingName, OfferFacts, SaleFacts, facts_for_everybody, facts_for_sale, find_visible,
+    lock_for_offer, names, project_offers,
 };
 pub(in crate::catalog) use service::note_published_revision;
-pub(in crate::catalog) use store::{find_owned, lock_owned};
+pub(in crate::catalog) use store::{find_owned, lock, lock_owned};

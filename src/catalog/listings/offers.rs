@@ -1,6 +1,6 @@
 //! What the wings below ask of listings and tell them: offers project their prices, trade asks what is for sale.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use entity::{
     Timestamp,
@@ -163,4 +163,26 @@ pub async fn facts_for_everybody(conn: &impl ConnectionTrait, ids: &[ListingId])
             })
         })
         .collect()
+}
+
+/// Whose a listing is, and what it is called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListingName {
+    /// Its owner.
+    pub organization_id: OrgId,
+    /// What it is called, per language.
+    pub title: serde_json::Value,
+}
+
+/// Whose these listings are, and what they are called, whoever may see them; one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn names(conn: &impl ConnectionTrait, ids: &[ListingId]) -> Result<HashMap<ListingId, ListingName>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = store::names(conn, ids).await?;
+    let named = |(id, organization_id, title)| (id, ListingName { organization_id, title });
+    Ok(rows.into_iter().map(named).collect())
 }

@@ -185,7 +185,7 @@ pub(in crate::catalog) async fn lock_owned(tx: &Tx, id: ListingId, owner: OrgId)
 }
 
 /// Locks a listing for a wing that has made sure whose it is.
-pub(super) async fn lock(tx: &Tx, id: ListingId) -> Result<Option<listing::Model>> {
+pub(in crate::catalog) async fn lock(tx: &Tx, id: ListingId) -> Result<Option<listing::Model>> {
     Ok(listing::Entity::find_by_id(id).lock_exclusive().one(tx.conn()).await?)
 }
 
@@ -244,6 +244,20 @@ pub(super) async fn find_public_for_sale(conn: &impl ConnectionTrait, ids: &[Lis
         .filter(Column::State.is_in([ListingState::Published, ListingState::Retired]))
         .filter(within_audience(None))
         .into_model()
+        .all(conn)
+        .await?)
+}
+
+/// Owner and title of these listings.
+pub(super) async fn names(
+    conn: &impl ConnectionTrait,
+    ids: &[ListingId],
+) -> Result<Vec<(ListingId, OrgId, sea_orm::JsonValue)>> {
+    Ok(listing::Entity::find()
+        .select_only()
+        .columns([listing::Column::Id, listing::Column::OrganizationId, listing::Column::Title])
+        .filter(listing::Column::Id.is_in(ids.iter().copied()))
+        .into_tuple()
         .all(conn)
         .await?)
 }

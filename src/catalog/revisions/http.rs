@@ -15,6 +15,7 @@ use serde::Deserialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
+    reference::{self, FileReference, ReferenceQuery},
     service, store,
     upload::{Announced, pieces},
     view::{FileProfileView, FileView, RevisionDetail, RevisionView},
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     auth::actor::{Acting, CanEdit, Visitor},
     base::page::Page,
-    catalog::{listings, profile::SamplePolicy},
+    catalog::{listings, profile::SamplePolicy, renditions},
     error::{Check, Error, Problem, Result},
     http::{
         Id, Json, PageQuery, Query,
@@ -41,6 +42,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(delete_file))
         .routes(routes!(get_file_profile))
         .routes(routes!(set_sample_policy))
+        .routes(routes!(set_file_reference))
 }
 
 /// The operation that takes as long as the bytes take; it has a limit of its own on how long it waits for them.
@@ -148,7 +150,7 @@ async fn discard_revision(
     params(("id" = RevisionId, Path, description = "The revision")),
     responses(
         (status = 200, description = "The published revision", body = RevisionDetail),
-        (status = 409, description = "It is published already, has no file, or its listing is retired")
+        (status = 409, description = "It is published already, has no file, lacks a column of a key, or its listing is retired")
     )
 )]
 async fn publish_revision(
@@ -172,6 +174,7 @@ async fn publish_revision(
         ("id" = RevisionId, Path, description = "The open revision"),
         ("name" = String, Path, description = "The file's name, percent-encoded; its ending tells the format",
             example = "levels.csv"),
+        ReferenceQuery,
         ("X-Content-SHA256" = Option<String>, Header, description = "SHA-256 of the file, 64 hexadecimal digits"),
         ("Content-Digest" = Option<String>, Header, description = "The same as RFC 9530 writes it: sha-256=:base64:")
     ),
@@ -181,18 +184,19 @@ async fn publish_revision(
         (status = 409, description = "The revision is published or full"),
         (status = 413, description = "The file, or the revision with it, would be too large"),
         (status = 415, description = "Files of this format are not taken"),
-        (status = 422, description = "A bad name, an empty file, or another digest than announced")
+        (status = 422, description = "A bad name, an unknown zone or system, an empty file, or another digest than announced")
     )
 )]
 async fn put_file(
     State(app): State<AppState>,
     Acting(actor, _): Acting<CanEdit>,
     Ids(id, name): Ids<RevisionId, String>,
+    Query(stated): Query<ReferenceQuery>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<FileView>)> {
     let announced = Announced::of(&headers)?;
-    let (row, replaced) = service::put_file(&app, actor, id, &name, announced, pieces(body)).await?;
+    let (row, replaced) = service::put_file(&app, actor, id, &name, stated.into(), announced, pieces(body)).await?;
     let status = if replaced { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(row.into())))
 }
@@ -250,10 +254,38 @@ async fn set_sample_policy(
     show_profile(&app, id, Some(owner)).await
 }
 
+/// States in which time zone and coordinate system the values of a file are, where it does not say so itself, until its
+/// revision is published.
+///
+/// Renditions have times in UTC and geometry in WGS 84 by it. The next revision's file of the same name has it too.
+#[utoipa::path(
+    put, path = "/files/{id}/reference", tag = "catalogue", security(("bearer" = [])), request_body = FileReference,
+    params(("id" = FileId, Path, description = "A file of an open revision")),
+    responses(
+        (status = 200, description = "The file", body = FileView),
+        (status = 409, description = "The revision is published"),
+        (status = 422, description = "No such zone, or a system that is not known here")
+    )
+)]
+async fn set_file_reference(
+    State(app): State<AppState>,
+    Acting(actor, _): Acting<CanEdit>,
+    Id(id): Id<FileId>,
+    Json(stated): Json<FileReference>,
+) -> Result<Json<FileView>> {
+    Ok(Json(reference::set(&app, actor, id, stated).await?.into()))
+}
+
 async fn show(app: &AppState, id: RevisionId, viewer: Option<OrgId>) -> Result<Json<RevisionDetail>> {
-    let (revision, _) = find_visible_revision(app, id, viewer).await?;
+    let (revision, listing) = find_visible_revision(app, id, viewer).await?;
     let files = store::files(app.db.read(), id).await?;
-    Ok(Json(RevisionDetail { revision: revision.into(), files: files.into_iter().map(FileView::from).collect() }))
+    let mut renditions = renditions::of_revision(app.db.read(), id).await?;
+    let is_owner = viewer == Some(listing.organization_id);
+    let shown = |file: store::FileRow| {
+        let renditions = renditions.remove(&file.id).unwrap_or_default();
+        FileView::of(file, renditions, is_owner)
+    };
+    Ok(Json(RevisionDetail { revision: revision.into(), files: files.into_iter().map(shown).collect() }))
 }
 
 /// Finds a revision that `viewer` may see, with its listing; open ones are for owners.

@@ -7,16 +7,20 @@ use entity::{
     Timestamp, file,
     ids::{FileId, ListingId, OrgId, RevisionId},
     listing, revision,
-    states::{ProfileState, RevisionState},
+    states::{PersonalData, ProfileState, RevisionState},
 };
 use futures::Stream;
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{
     model::{
-        RevisionError, file_format, file_name, require_good_policy, require_intact, require_open, room_for, without_nul,
+        RevisionError, file_format, file_name, require_good_policy, require_intact, require_open, room_for,
+        shown_policy, without_nul,
     },
+    reference::FileReference,
+    rows,
     store::{self, FileRow, NewFile},
     upload::Announced,
 };
@@ -24,8 +28,8 @@ use crate::{
     auth::Actor,
     catalog::{
         listings,
-        profile::{ProfileError, ProfileLimits, SamplePolicy, profile_file},
-        require_provider,
+        profile::{Profile, ProfileError, ProfileLimits, SamplePolicy, profile_file, visible_profile},
+        renditions, require_provider,
     },
     db::{
         Tx,
@@ -73,7 +77,7 @@ pub(super) async fn open_revision(app: &AppState, actor: Actor, id: ListingId, n
 /// Returns the file, and whether it replaced one.
 ///
 /// # Errors
-/// [`Problem::Invalid`] for a bad name, an empty file or another digest than announced; [`Problem::TooLarge`];
+/// [`Problem::Invalid`] for a bad name, an unknown zone or system, an empty file or another digest than announced; [`Problem::TooLarge`];
 /// [`Problem::UnsupportedMediaType`]; [`Problem::Conflict`] for a published or full revision;
 /// [`Problem::Malformed`] when the client breaks off.
 pub(super) async fn put_file<S>(
@@ -81,6 +85,7 @@ pub(super) async fn put_file<S>(
     actor: Actor,
     id: RevisionId,
     name: &str,
+    stated: FileReference,
     announced: Announced,
     body: S,
 ) -> Result<(FileRow, bool)>
@@ -89,6 +94,7 @@ where
 {
     require_provider(&actor)?;
     let name = file_name(name)?;
+    let stated = stated.checked("")?;
     let format = file_format(&name, announced.content_type.as_deref())?;
     let bytes_max = room_in(app, actor.org_id(), id, &name).await?;
     if announced.size_bytes.is_some_and(|size| size > bytes_max) {
@@ -102,7 +108,7 @@ where
         app.files.delete(&blob_key).await?;
         return Err(error);
     }
-    let new = NewFile { id: file_id, name, format, blob_key, stored };
+    let new = NewFile { id: file_id, name, format, blob_key, stored, stated };
     // From here on it finishes even if the client hangs up, so that no blob is left without a row.
     let app = app.clone();
     tokio::spawn(async move { keep_file(&app, actor, id, new, now).await }).await.map_err(Error::internal)?
@@ -131,6 +137,8 @@ async fn keep_file(
                     json!({"file_id": new.id, "name": new.name, "size_bytes": size_bytes, "sha256": new.stored.sha256});
                 let name = new.name.clone();
                 let replaced = store::put_file(&tx, &revision, new, Timestamp(now)).await?;
+                // So that its owner sees before publishing what it holds, and which version it would be.
+                enqueue(&tx, profile_job(file_id, now), now).await?;
                 store::recount(&tx, id).await?;
                 audit::record(&tx, &actor, "revision.put_file", id, detail, now).await?;
                 let row = store::files(tx.conn(), id).await?.into_iter().find(|file| file.name == name);
@@ -208,7 +216,8 @@ pub(super) async fn discard_revision(app: &AppState, actor: Actor, id: RevisionI
 /// Publishes a revision for ever: its listing offers it from now on, and each file is profiled by a job.
 ///
 /// # Errors
-/// [`Problem::Conflict`] when it is published already, has no file, or its listing is retired.
+/// [`Problem::Conflict`] when it is published already, has no file, its listing is retired, or a table lacks a column of
+/// its key.
 pub(super) async fn publish_revision(app: &AppState, actor: Actor, id: RevisionId) -> Result<()> {
     let now = app.clock.now();
     app.db
@@ -220,10 +229,13 @@ pub(super) async fn publish_revision(app: &AppState, actor: Actor, id: RevisionI
                 if files.is_empty() {
                     return Err(RevisionError::Empty.into());
                 }
+                rows::require_keys(&tx, listing.id, &files).await?;
                 store::publish(&tx, id, Timestamp(now)).await?;
                 let formats: BTreeSet<String> = files.iter().map(|file| file.format.clone()).collect();
                 let formats: Vec<String> = formats.into_iter().collect();
                 listings::note_published_revision(&tx, &listing, id, &formats, now).await?;
+                let formats: Vec<_> = files.iter().map(|file| (file.id, file.format.clone())).collect();
+                renditions::plan(&tx, &formats, now).await?;
                 for file in &files {
                     enqueue(&tx, profile_job(file.id, now), now).await?;
                 }
@@ -262,6 +274,21 @@ pub(super) async fn set_sample_policy(app: &AppState, actor: Actor, id: FileId, 
         .await
 }
 
+/// What anybody who may see a file's listing is shown of its content, where it has a profile.
+///
+/// # Errors
+/// Those of the database.
+pub async fn shown_profile(
+    conn: &impl ConnectionTrait,
+    id: FileId,
+    personal_data: PersonalData,
+) -> Result<Option<Profile>> {
+    let Some(row) = store::find_file(conn, id).await? else { return Ok(None) };
+    let policy: SamplePolicy = serde_json::from_value(row.sample_policy)?;
+    let profile: Option<Profile> = row.profile.map(serde_json::from_value).transpose()?;
+    Ok(profile.map(|profile| visible_profile(&profile, &shown_policy(policy, personal_data))))
+}
+
 /// Profiles a stored file and keeps the result; does nothing if that was done, or if the file is gone.
 ///
 /// # Errors
@@ -288,8 +315,11 @@ pub async fn profile_stored_file(app: &AppState, id: FileId) -> Result<()> {
 
 /// The profile as JSON, or the reason why there is none.
 async fn read_profile(app: &AppState, row: &file::Model) -> Result<Result<serde_json::Value, String>> {
-    let (path, name) = (app.files.local_path(&row.blob_key), row.name.clone());
-    let work = move || profile_file(&path, &name, &ProfileLimits::default());
+    let scratch = format!("profile-{}", row.id);
+    let size_bytes = row.size_bytes.unsigned_abs();
+    let copy = app.files.local_copy(&row.blob_key, size_bytes, &row.sha256, &scratch).await?;
+    let name = row.name.clone();
+    let work = move || profile_file(copy.path(), &name, &ProfileLimits::default());
     match tokio::task::spawn_blocking(work).await.map_err(Error::internal)? {
         Ok(profile) => Ok(Ok(without_nul(serde_json::to_value(profile)?))),
         Err(ProfileError::Unparsable { reason }) => {
@@ -338,7 +368,7 @@ async fn lock_owned(tx: &Tx, owner: OrgId, id: RevisionId) -> Result<(listing::M
     Ok((listing, revision))
 }
 
-async fn lock_open(tx: &Tx, owner: OrgId, id: RevisionId) -> Result<(listing::Model, revision::Model)> {
+pub(super) async fn lock_open(tx: &Tx, owner: OrgId, id: RevisionId) -> Result<(listing::Model, revision::Model)> {
     let (listing, revision) = lock_owned(tx, owner, id).await?;
     require_open(&revision, listing.state)?;
     Ok((listing, revision))

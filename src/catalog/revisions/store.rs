@@ -13,7 +13,10 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-use super::model::{FileFormat, RevisionError};
+use super::{
+    model::{FileFormat, RevisionError},
+    reference::FileReference,
+};
 use crate::{
     base::page::Page,
     catalog::profile::SamplePolicy,
@@ -37,6 +40,8 @@ pub(super) struct FileRow {
     pub created_at: Timestamp,
     pub profile_state: ProfileState,
     pub profile_error: Option<String>,
+    pub time_zone: Option<String>,
+    pub crs: Option<String>,
 }
 
 /// A file to be written down.
@@ -47,6 +52,8 @@ pub(super) struct NewFile {
     pub format: FileFormat,
     pub blob_key: String,
     pub stored: Stored,
+    /// What is stated with its bytes; the rest is carried on.
+    pub stated: FileReference,
 }
 
 /// Finds a revision of a listing of `owner`.
@@ -118,6 +125,8 @@ pub(super) async fn insert(tx: &Tx, id: RevisionId, listing: ListingId, note: St
         published_at: Set(None),
         file_count: Set(0),
         size_bytes: Set(0),
+        gives_notice: Set(false),
+        ..Default::default()
     };
     revision::Entity::insert(row).exec_without_returning(tx.conn()).await?;
     Ok(number)
@@ -128,6 +137,7 @@ pub(super) async fn publish(tx: &Tx, id: RevisionId, now: Timestamp) -> Result<(
     let done = revision::Entity::update_many()
         .col_expr(revision::Column::State, Expr::value(RevisionState::Published))
         .col_expr(revision::Column::PublishedAt, Expr::value(Some(now)))
+        .col_expr(revision::Column::GivesNotice, Expr::value(true))
         .filter(revision::Column::Id.eq(id))
         .filter(revision::Column::State.eq(RevisionState::Open))
         .exec(tx.conn())
@@ -152,18 +162,23 @@ pub(super) async fn delete(tx: &Tx, id: RevisionId) -> Result<Vec<String>> {
     Ok(files.into_iter().map(|file| file.blob_key).collect())
 }
 
+/// Sample policy, time zone and coordinate system of a file.
+type Said = (serde_json::Value, Option<String>, Option<String>);
+
 /// Writes down a file of an open revision, in place of the one of the same name; returns that one. What is shown of
-/// it is what was shown of the last file of this name in the listing.
+/// it is what was shown of the last file of this name in the listing, and what is not stated of it is what was stated of
+/// that one.
 pub(super) async fn put_file(
     tx: &Tx,
     revision: &revision::Model,
     new: NewFile,
     now: Timestamp,
 ) -> Result<Option<FileRow>> {
-    let sample_policy = match last_policy(tx, revision.listing_id, &new.name).await? {
-        Some(policy) => policy,
-        None => serde_json::to_value(SamplePolicy::default())?,
+    let (sample_policy, before) = match last_said(tx, revision.listing_id, &new.name).await? {
+        Some((policy, time_zone, crs)) => (policy, FileReference { time_zone, crs }),
+        None => (serde_json::to_value(SamplePolicy::default())?, FileReference::default()),
     };
+    let stated = new.stated.or(before);
     let revision = revision.id;
     let replaced = delete_file(tx, revision, &new.name).await?;
     let row = file::ActiveModel {
@@ -180,13 +195,16 @@ pub(super) async fn put_file(
         profile: Set(None),
         profile_error: Set(None),
         sample_policy: Set(sample_policy),
+        time_zone: Set(stated.time_zone),
+        crs: Set(stated.crs),
     };
     file::Entity::insert(row).exec_without_returning(tx.conn()).await?;
     Ok(replaced)
 }
 
-/// What the owner chose to show of the last file of this name, so that a new one shows no more than that.
-async fn last_policy(tx: &Tx, listing: ListingId, name: &str) -> Result<Option<serde_json::Value>> {
+/// What the owner chose to show of the last file of this name, so that a new one shows no more than that; and the zone
+/// and system that they stated.
+async fn last_said(tx: &Tx, listing: ListingId, name: &str) -> Result<Option<Said>> {
     let revisions = Query::select()
         .column(revision::Column::Id)
         .from(revision::Entity)
@@ -194,7 +212,7 @@ async fn last_policy(tx: &Tx, listing: ListingId, name: &str) -> Result<Option<s
         .to_owned();
     Ok(file::Entity::find()
         .select_only()
-        .column(file::Column::SamplePolicy)
+        .columns([file::Column::SamplePolicy, file::Column::TimeZone, file::Column::Crs])
         .filter(file::Column::RevisionId.in_subquery(revisions))
         .filter(file::Column::Name.eq(name))
         .order_by_desc(file::Column::CreatedAt)
@@ -268,6 +286,17 @@ pub(super) async fn set_profile(
 pub(super) async fn set_sample_policy(tx: &Tx, id: FileId, policy: serde_json::Value) -> Result<()> {
     file::Entity::update_many()
         .col_expr(file::Column::SamplePolicy, Expr::value(policy))
+        .filter(file::Column::Id.eq(id))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Keeps what the owner states, of a file of an open revision; the caller holds the listing's lock.
+pub(super) async fn set_reference(tx: &Tx, id: FileId, stated: &FileReference) -> Result<()> {
+    file::Entity::update_many()
+        .col_expr(file::Column::TimeZone, Expr::value(stated.time_zone.clone()))
+        .col_expr(file::Column::Crs, Expr::value(stated.crs.clone()))
         .filter(file::Column::Id.eq(id))
         .exec(tx.conn())
         .await?;

@@ -8,9 +8,12 @@ use entity::{
 };
 use serde::Serialize;
 
-use super::{model::shown_policy, store::FileRow};
+use super::{model::shown_policy, store::FileRow, versions::Version};
 use crate::{
-    catalog::profile::{Profile, SamplePolicy, visible_profile},
+    catalog::{
+        profile::{Profile, SamplePolicy, visible_profile},
+        renditions::{RenditionRow, RenditionView},
+    },
     error::Result,
 };
 
@@ -19,7 +22,7 @@ use crate::{
 #[schema(example = json!({
     "id": "rev_019352f0a1b27c3d8e4f5061728394a5", "listing_id": "lst_019352f0a1b27c3d8e4f5061728394a5", "number": 1,
     "state": "published", "note": "First six days.", "created_at": "2026-11-21T10:00:00Z",
-    "published_at": "2026-11-21T10:05:00Z", "file_count": 1, "size_bytes": 4096
+    "published_at": "2026-11-21T10:05:00Z", "file_count": 1, "size_bytes": 4096, "version": "1.0.0"
 }))]
 pub struct RevisionView {
     /// Its id.
@@ -41,6 +44,10 @@ pub struct RevisionView {
     pub file_count: i32,
     /// The size of all files.
     pub size_bytes: i64,
+    /// Its version, a moment after it was published: major where something a reader relied on is gone or of another
+    /// type, minor where something was added, patch where only content changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// A revision with its files.
@@ -53,7 +60,7 @@ pub struct RevisionView {
         "id": "fil_019352f0a1b27c3d8e4f5061728394a5", "name": "levels.csv", "media_type": "text/csv", "format": "csv",
         "size_bytes": 4096, "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "created_at": "2026-11-21T10:01:00Z", "profile_state": "pending",
-        "profile_url": "/api/v1/files/fil_019352f0a1b27c3d8e4f5061728394a5/profile"
+        "profile_url": "/api/v1/files/fil_019352f0a1b27c3d8e4f5061728394a5/profile", "renditions": []
     }]
 }))]
 pub struct RevisionDetail {
@@ -69,8 +76,11 @@ pub struct RevisionDetail {
 #[schema(example = json!({
     "id": "fil_019352f0a1b27c3d8e4f5061728394a5", "name": "levels.csv", "media_type": "text/csv", "format": "csv",
     "size_bytes": 4096, "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-    "created_at": "2026-11-21T10:01:00Z", "profile_state": "pending",
-    "profile_url": "/api/v1/files/fil_019352f0a1b27c3d8e4f5061728394a5/profile"
+    "created_at": "2026-11-21T10:01:00Z", "time_zone": "Europe/Copenhagen", "crs": "EPSG:25832", "profile_state": "pending",
+    "profile_url": "/api/v1/files/fil_019352f0a1b27c3d8e4f5061728394a5/profile",
+    "renditions": [{
+        "format": "parquet", "state": "making", "media_type": "application/vnd.apache.parquet", "progress_permille": 450
+    }]
 }))]
 pub struct FileView {
     /// Its id.
@@ -87,10 +97,18 @@ pub struct FileView {
     pub sha256: String,
     /// When it was uploaded.
     pub created_at: Timestamp,
+    /// The zone of times that are written without an offset, as its provider states it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// The system of its coordinates, as its provider states it; that of a rendition is the one that was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crs: Option<String>,
     /// Where its profile stands.
     pub profile_state: ProfileState,
     /// Where its profile is.
     pub profile_url: String,
+    /// The same content in other formats, made after the revision is published; `GET /grants/{id}/files` has links.
+    pub renditions: Vec<RenditionView>,
 }
 
 /// What is known of the content of a file.
@@ -120,6 +138,7 @@ pub struct FileProfileView {
 impl From<revision::Model> for RevisionView {
     fn from(row: revision::Model) -> Self {
         Self {
+            version: Version::of(&row).map(|version| version.to_string()),
             id: row.id,
             listing_id: row.listing_id,
             number: row.number,
@@ -133,6 +152,14 @@ impl From<revision::Model> for RevisionView {
     }
 }
 
+impl FileView {
+    /// Shows a file with its renditions: to its owner with the reasons of failures.
+    pub(super) fn of(row: FileRow, renditions: Vec<RenditionRow>, is_owner: bool) -> Self {
+        let renditions = renditions.into_iter().map(|row| RenditionView::of(row, is_owner)).collect();
+        Self { renditions, ..row.into() }
+    }
+}
+
 impl From<FileRow> for FileView {
     fn from(row: FileRow) -> Self {
         Self {
@@ -143,8 +170,11 @@ impl From<FileRow> for FileView {
             size_bytes: row.size_bytes,
             sha256: row.sha256,
             created_at: row.created_at,
+            time_zone: row.time_zone,
+            crs: row.crs,
             profile_state: row.profile_state,
             profile_url: format!("/api/v1/files/{}/profile", row.id),
+            renditions: Vec::new(),
         }
     }
 }

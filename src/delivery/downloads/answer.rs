@@ -19,7 +19,7 @@ pub(super) enum Content {
     /// A small file, or a part of one.
     Memory(Bytes),
     /// A large one.
-    Disk(Pieces),
+    Stored(Pieces),
 }
 
 /// A body that counts what the connection takes, and notes the delivery when it ends, however it ends.
@@ -45,7 +45,7 @@ impl Stream for Counted {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = match &mut self.content {
             Content::Memory(rest) => Poll::Ready(next_piece(rest).map(Ok)),
-            Content::Disk(pieces) => pieces.poll_next_unpin(context),
+            Content::Stored(pieces) => pieces.poll_next_unpin(context),
         };
         if let (Poll::Ready(Some(Ok(piece))), Some(delivered)) = (&next, &mut self.delivered) {
             delivered.bytes_sent += u64::try_from(piece.len()).unwrap_or(0);

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     auth::actor::{Acting, CanBuy, CanRead},
     base::page::Page,
-    delivery::Delivered,
+    delivery::{Delivered, OtherSender},
     error::{Check, Error, Problem, Result},
     http::{
         Id, Json, PageQuery, Query,
@@ -34,10 +34,14 @@ use crate::{
 
 /// Source: RFC 9530.
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+/// Source: nginx, `ngx_http_proxy_module`; the web server sends the file at this path instead of our body.
+const X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
+/// Headers that compare with our `ETag` or `Last-Modified` and are not settled before anything is sent.
+const OF_OUR_VALIDATORS: [HeaderName; 3] = [header::IF_RANGE, header::IF_MATCH, header::IF_UNMODIFIED_SINCE];
 /// A browser keeps a copy for itself, and asks whether the grant still holds before it uses it again.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// A page among the files can't run scripts under our name.
-const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
+pub(super) const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 /// Days of a summary when none are asked for.
 const SUMMARY_DAYS_DEFAULT: i64 = 30;
 
@@ -72,11 +76,14 @@ struct GrantFilesQuery {
 
 /// Lists the files a grant covers, newest revision first, each with a download link.
 ///
+/// Of a slice that is one: what was cut out, as Parquet and in other formats.
+///
 /// A link holds for ten minutes (`auth.download_link_seconds`) or until the grant ends; list again for
 /// fresh ones. It works without credentials, so hand it only to tools that may have the data.
 #[utoipa::path(get, path = "/grants/{id}/files", tag = "delivery", security(("bearer" = [])),
     params(("id" = GrantId, Path, description = "The grant"), GrantFilesQuery),
     responses((status = 200, description = "The files, with links", body = Page<GrantFileView>),
+        (status = 409, description = "The slice that was granted is being cut out, or could not be: see GET /api/v1/grants/{id}"),
         (status = 410, description = "The grant has ended")))]
 async fn list_grant_files(
     State(app): State<AppState>,
@@ -197,6 +204,8 @@ async fn get_listing_delivery_summary(
         (status = 206, description = "The range asked for", body = String, content_type = "*/*",
             headers(("Content-Range" = String, description = "bytes FIRST-LAST/SIZE"))),
         (status = 304, description = "The copy you have is the file"),
+        (status = 307, description = "The same at the store of files, for a minute; send `Range` there too",
+            headers(("Location" = String, description = "A signed address"))),
         (status = 403, description = "The grant was revoked, or is suspended"),
         (status = 404, description = "Not a link of this exchange"),
         (status = 409, description = "The budget or the units of a metered grant are used up"),
@@ -219,6 +228,16 @@ async fn download_file(
         refused => return Ok(without_content(refused, &admitted)),
     };
     let metered = service::reserve(&app, &admitted, range.end - range.start).await?;
+    // Whoever else sends it knows neither our ETag nor our time, so what depends on them is sent from here.
+    if !OF_OUR_VALIDATORS.iter().any(|name| headers.contains_key(name))
+        && let Some(other_sender) = service::other_sender(&app, &admitted.file).await?
+    {
+        let bytes_sent = range.end - range.start;
+        let response = by_other(&other_sender, &admitted);
+        let status = if response.status().is_redirection() { response.status() } else { status };
+        app.recorder.record(Delivered { metered, bytes_sent, ..delivered(&admitted, status, &range, request_id.0.0) });
+        return Ok(response);
+    }
     let content = service::open(&app, &admitted.file, range.clone()).await?;
     let delivered = Delivered { metered, ..delivered(&admitted, status, &range, request_id.0.0) };
     let body = Counted::new(content, delivered, app.recorder.clone());
@@ -256,6 +275,23 @@ async fn probe_file(
     }
 }
 
+/// The answer that leaves the sending to somebody else. What a web server sends is taken for sent in full.
+fn by_other(other_sender: &OtherSender, admitted: &Admitted) -> Response {
+    match other_sender {
+        OtherSender::Bucket(url) => {
+            let headers = [(header::LOCATION, url.as_str()), (header::CACHE_CONTROL, "no-store")];
+            (StatusCode::TEMPORARY_REDIRECT, headers).into_response()
+        }
+        // It takes the range from the request by itself.
+        OtherSender::WebServer(path) => {
+            let mut response = StatusCode::OK.into_response();
+            put_file_headers(response.headers_mut(), admitted);
+            put(response.headers_mut(), X_ACCEL_REDIRECT, path);
+            response
+        }
+    }
+}
+
 fn decide(headers: &HeaderMap, admitted: &Admitted, is_get: bool) -> Decision {
     let one = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let list = |name: &HeaderName| {
@@ -277,10 +313,11 @@ fn decide(headers: &HeaderMap, admitted: &Admitted, is_get: bool) -> Decision {
 }
 
 fn delivered(admitted: &Admitted, status: StatusCode, range: &std::ops::Range<u64>, request_id: String) -> Delivered {
-    let part = status == StatusCode::PARTIAL_CONTENT;
+    let part = range.end - range.start < admitted.file.size_bytes || status == StatusCode::PARTIAL_CONTENT;
     Delivered {
         grant_id: admitted.grant_id,
         file_id: admitted.file.id,
+        format: admitted.file.format,
         organization_id: admitted.organization_id,
         at: admitted.at,
         status: status.as_u16(),
@@ -318,17 +355,21 @@ fn put_validators(headers: &mut HeaderMap, admitted: &Admitted) {
 }
 
 fn put_headers(headers: &mut HeaderMap, admitted: &Admitted, length_bytes: u64) {
+    put_file_headers(headers, admitted);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length_bytes));
+}
+
+fn put_file_headers(headers: &mut HeaderMap, admitted: &Admitted) {
     let file = &admitted.file.headers;
     put_validators(headers, admitted);
     put(headers, header::CONTENT_TYPE, &file.content_type);
     put(headers, header::CONTENT_DISPOSITION, &file.content_disposition);
     put(headers, REPR_DIGEST, &file.repr_digest);
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length_bytes));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
 }
 
-fn put(headers: &mut HeaderMap, name: HeaderName, text: &str) {
+pub(super) fn put(headers: &mut HeaderMap, name: HeaderName, text: &str) {
     if let Ok(value) = HeaderValue::from_str(text) {
         headers.insert(name, value);
     }

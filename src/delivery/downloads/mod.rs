@@ -4,14 +4,18 @@
 //! request asks the database whether the grant still opens the door.
 
 mod answer;
+mod changes;
+pub mod changes_http;
 mod conditions;
 pub mod http;
-mod link;
+pub(in crate::delivery) mod link;
 mod live_grants;
-mod model;
+pub(in crate::delivery) mod model;
 mod names;
-mod service;
-mod store;
+pub(in crate::delivery) mod service;
+mod slices;
+pub(in crate::delivery) mod store;
 mod views;
 
+pub(in crate::delivery) use names::content_disposition;
 pub use service::Downloads;

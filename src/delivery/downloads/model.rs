@@ -3,13 +3,14 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use entity::{
     ids::{FileId, GrantId, ListingId, MeterId, OrgId},
-    states::{Coverage, GrantState},
+    states::{Coverage, GrantState, RenditionFormat},
 };
 use time::OffsetDateTime;
 
 use super::{conditions, names};
 use crate::{
     base::digest,
+    catalog::revisions::versions::{Held, Release, reaches},
     error::{Error, Problem, Result},
 };
 
@@ -18,20 +19,23 @@ const UNKNOWN_MEDIA_TYPE: &str = "application/octet-stream";
 
 /// A grant, as far as a download depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct GrantTerms {
-    pub(super) id: GrantId,
-    pub(super) listing_id: ListingId,
+pub(in crate::delivery) struct GrantTerms {
+    pub(in crate::delivery) id: GrantId,
+    pub(in crate::delivery) listing_id: ListingId,
     /// The organisation that holds it.
-    pub(super) organization_id: OrgId,
-    pub(super) coverage: Coverage,
-    pub(super) through_revision: i32,
-    pub(super) state: GrantState,
+    pub(in crate::delivery) organization_id: OrgId,
+    pub(in crate::delivery) coverage: Coverage,
+    /// What breaking changes are held against.
+    pub(in crate::delivery) held: Held,
+    pub(in crate::delivery) state: GrantState,
     /// It is suspended because a bank decides about the payment.
-    pub(super) is_disputed: bool,
-    pub(super) starts_at: OffsetDateTime,
-    pub(super) ends_at: Option<OffsetDateTime>,
+    pub(in crate::delivery) is_disputed: bool,
+    pub(in crate::delivery) starts_at: OffsetDateTime,
+    pub(in crate::delivery) ends_at: Option<OffsetDateTime>,
     /// What counts its use.
-    pub(super) meter_id: Option<MeterId>,
+    pub(in crate::delivery) meter_id: Option<MeterId>,
+    /// The file that its slice was cut from. It opens that slice alone, and nothing of the file.
+    pub(in crate::delivery) slice_of: Option<FileId>,
 }
 
 impl GrantTerms {
@@ -40,10 +44,12 @@ impl GrantTerms {
     ///
     /// # Errors
     /// `Forbidden` when it was revoked or has not begun, `Gone` when it has ended.
-    pub(super) fn require_active(&self, now: OffsetDateTime) -> Result<()> {
+    pub(in crate::delivery) fn require_active(&self, now: OffsetDateTime) -> Result<()> {
         let ended = self.ends_at.is_some_and(|end| end <= now);
         match self.state {
-            GrantState::Revoked => Err(Error::forbidden("This grant was revoked; its order tells why.")),
+            GrantState::Revoked => {
+                Err(Error::forbidden("Its provider revoked this grant; GET /api/v1/grants/{id} tells its holder why."))
+            }
             GrantState::Suspended if self.is_disputed => Err(Error::forbidden(
                 "The payment for it is disputed. If the bank decides for the sale, the grant opens again.",
             )),
@@ -59,16 +65,33 @@ impl GrantTerms {
     }
 
     /// The highest revision it covers, if there is one.
-    pub(super) fn last_revision(&self) -> Option<i32> {
+    pub(in crate::delivery) fn last_revision(&self) -> Option<i32> {
         match self.coverage {
-            Coverage::Snapshot => Some(self.through_revision),
+            Coverage::Snapshot => Some(self.held.through_revision),
             Coverage::WhileActive => None,
         }
     }
 
-    /// True when an active grant covers a published file.
-    pub(super) fn covers(&self, file: &FileFacts) -> bool {
-        self.listing_id == file.listing_id && self.last_revision().is_none_or(|last| file.revision_number <= last)
+    /// Refuses a grant of a slice, for what delivers whole files, rows of them, or what changed in them.
+    ///
+    /// # Errors
+    /// `Conflict`.
+    pub(in crate::delivery) fn require_whole(&self) -> Result<()> {
+        if self.slice_of.is_none() {
+            return Ok(());
+        }
+        Err(Error::conflict(
+            "This grant is of a slice, which is delivered as files alone: GET /api/v1/grants/{id}/files.",
+        ))
+    }
+
+    /// True when an active grant covers a published file at `now`; one of a slice covers none. A revision that breaks what the grant was made on is
+    /// not covered before its notice is over, or the holder accepts it; whoever delivers anything under a grant asks here.
+    pub(super) fn covers(&self, file: &FileFacts, now: OffsetDateTime) -> bool {
+        self.slice_of.is_none()
+            && self.listing_id == file.listing_id
+            && self.last_revision().is_none_or(|last| file.release.number <= last)
+            && reaches(self.held, file.release, now)
     }
 }
 
@@ -76,8 +99,10 @@ impl GrantTerms {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FileFacts {
     pub(super) id: FileId,
+    /// The original, where there is none.
+    pub(super) format: Option<RenditionFormat>,
     pub(super) listing_id: ListingId,
-    pub(super) revision_number: i32,
+    pub(super) release: Release,
     pub(super) blob_key: String,
     pub(super) size_bytes: u64,
     pub(super) sha256: String,
@@ -123,6 +148,7 @@ fn content_type<'a>(media_type: &'a str, format: &str) -> &'a str {
         "csv" => "text/csv",
         "json" => "application/json",
         "geojson" => "application/geo+json",
+        "jsonl" => "application/x-ndjson",
         "parquet" => "application/vnd.apache.parquet",
         "zip" => "application/zip",
         "pdf" => "application/pdf",
@@ -144,20 +170,23 @@ mod tests {
             listing_id: ListingId::at(NOW),
             organization_id: OrgId::at(NOW),
             coverage: Coverage::Snapshot,
-            through_revision: 2,
+            held: Held { through_revision: 2, major: Some(1) },
             state: GrantState::Active,
             is_disputed: false,
             starts_at: NOW,
             ends_at: Some(NOW + Duration::days(1)),
             meter_id: None,
+            slice_of: None,
         }
     }
 
-    fn file(listing_id: ListingId, revision_number: i32) -> FileFacts {
+    fn file(listing_id: ListingId, number: i32) -> FileFacts {
+        let reaches_older_at = Some(NOW);
         FileFacts {
             id: FileId::at(NOW),
+            format: None,
             listing_id,
-            revision_number,
+            release: Release { number, major: Some(1), reaches_older_at, gives_notice: true },
             blob_key: String::new(),
             size_bytes: 0,
             sha256: String::new(),
@@ -182,10 +211,21 @@ mod tests {
     #[test]
     fn a_snapshot_covers_its_revisions_and_a_running_grant_the_later_ones_too() {
         let grant = grant();
-        let covered = |grant: &GrantTerms| [1, 2, 3].map(|number| grant.covers(&file(grant.listing_id, number)));
+        let covered = |grant: &GrantTerms| [1, 2, 3].map(|number| grant.covers(&file(grant.listing_id, number), NOW));
         assert_eq!(covered(&grant), [true, true, false]);
         assert_eq!(covered(&GrantTerms { coverage: Coverage::WhileActive, ..grant.clone() }), [true; 3]);
-        assert!(!grant.covers(&file(ListingId::at(NOW), 1)), "another listing");
+        assert!(!grant.covers(&file(ListingId::at(NOW), 1), NOW), "another listing");
+        let sliced = GrantTerms { slice_of: Some(FileId::at(NOW)), ..grant.clone() };
+        assert_eq!((covered(&sliced), sliced.require_whole().is_err()), ([false; 3], true));
+        let month = Duration::days(30);
+        let breaking = |number| {
+            let file = file(grant.listing_id, number);
+            let release = Release { major: Some(2), reaches_older_at: Some(NOW + month), ..file.release };
+            FileFacts { release, ..file }
+        };
+        let running = GrantTerms { coverage: Coverage::WhileActive, ..grant.clone() };
+        assert_eq!([NOW, NOW + month].map(|now| running.covers(&breaking(3), now)), [false, true]);
+        assert!(!grant.covers(&breaking(3), NOW + month), "a snapshot never gets it");
     }
 
     #[test]

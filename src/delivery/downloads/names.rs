@@ -27,7 +27,7 @@ const NAMELESS: &str = "download";
 ///
 /// A name beyond plain ASCII goes into `filename*`, with a plain stand-in beside it for old clients.
 /// Source: RFC 6266, section 4.3 and appendix D.
-pub(super) fn content_disposition(name: &str) -> String {
+pub(in crate::delivery) fn content_disposition(name: &str) -> String {
     let name = harmless(name);
     let plain = stand_in(&name);
     if plain == name {

@@ -3,7 +3,7 @@
 use axum::{extract::State, http::StatusCode};
 use entity::{
     Timestamp, api_key,
-    ids::{AccountId, ApiKeyId, OrgId},
+    ids::{AccountId, ApiKeyId, GrantId, OrgId},
 };
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
@@ -75,6 +75,9 @@ pub struct ApiKeyView {
     /// When it was last used, to the hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<Timestamp>,
+    /// The one grant whose files it opens, if it is the token of a share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant_id: Option<GrantId>,
 }
 
 impl TryFrom<api_key::Model> for ApiKeyView {
@@ -90,6 +93,7 @@ impl TryFrom<api_key::Model> for ApiKeyView {
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
             last_used_at: row.last_used_at,
+            grant_id: row.grant_id,
         })
     }
 }

@@ -7,7 +7,10 @@ use time::{Duration, OffsetDateTime};
 
 use super::store::{self, LiveKey};
 use crate::{
-    auth::{Actor, Right, actor::ActingOrg},
+    auth::{
+        Actor, Right,
+        actor::{ActingOrg, Recipient},
+    },
     base::Clock,
     db::{Db, Gather, deal},
     error::{Error, Result},
@@ -49,8 +52,18 @@ impl LiveKeys {
     }
 }
 
-/// Finds who a key acts for. Its rights are its scopes, as far as its maker still has them.
+/// Finds who a key acts for. The token of a share acts for nobody.
 pub(in crate::people) async fn identify(app: &AppState, credential: &Credential) -> Result<Actor> {
+    let Recipient { actor, grant } = identify_recipient(app, credential).await?;
+    if grant.is_some() {
+        let advice = "This token only opens the files of one grant. Send an API key or an access token here.";
+        return Err(Error::unauthenticated(advice));
+    }
+    Ok(actor)
+}
+
+/// Finds whose files a key opens. Its rights are its scopes, as far as its maker still has them.
+pub(in crate::people) async fn identify_recipient(app: &AppState, credential: &Credential) -> Result<Recipient> {
     let refused = || Error::unauthenticated("The API key is not valid: unknown, expired or revoked.");
     let now = app.clock.now();
     let key = app.live_keys.find(&credential.secret).await?.ok_or_else(refused)?;
@@ -69,7 +82,8 @@ pub(in crate::people) async fn identify(app: &AppState, credential: &Credential)
         country: key.country,
     };
     let request_id = credential.request_id.clone();
-    Ok(Actor { account_id: None, api_key_id: Some(key.key_id), organization, rights, request_id })
+    let actor = Actor { account_id: None, api_key_id: Some(key.key_id), organization, rights, request_id };
+    Ok(Recipient { actor, grant: key.grant_id })
 }
 
 /// A request does not fail because its key's last use could not be noted.

@@ -52,6 +52,7 @@ pub async fn create_api_key(app: &AppState, actor: &Actor, new: NewApiKey) -> Re
         expires_at: Timestamp(now + Duration::days(new.expires_in_days)),
         revoked_at: None,
         last_used_at: None,
+        grant_id: None,
     };
     let actor = actor.clone();
     let row = app

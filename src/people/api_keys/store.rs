@@ -2,7 +2,7 @@
 
 use entity::{
     Timestamp, account, api_key,
-    ids::{AccountId, ApiKeyId, OrgId},
+    ids::{AccountId, ApiKeyId, GrantId, OrgId},
     membership, organization,
     states::{ProviderKind, Role},
 };
@@ -30,6 +30,7 @@ pub(super) struct LiveKey {
     pub key_id: ApiKeyId,
     pub scopes: sea_orm::JsonValue,
     pub last_used_at: Option<Timestamp>,
+    pub grant_id: Option<GrantId>,
     pub role: Role,
     pub id: OrgId,
     pub may_provide: bool,
@@ -57,6 +58,7 @@ pub(super) async fn find_live(
         .filter(account::Column::DisabledAt.is_null())
         .column_as(api_key::Column::Id, "key_id")
         .columns([api_key::Column::SecretHash, api_key::Column::Scopes, api_key::Column::LastUsedAt])
+        .column(api_key::Column::GrantId)
         .column(membership::Column::Role)
         .columns([Column::Id, Column::MayProvide, Column::MayBuy, Column::MayOperate])
         .columns([Column::ProviderKind, Column::Country])
@@ -103,10 +105,11 @@ pub(super) async fn insert(tx: &Tx, row: api_key::Model) -> Result<()> {
     Ok(())
 }
 
-/// How many live keys an organisation has.
+/// How many live keys an organisation has, besides the tokens of shares.
 pub(super) async fn count_live(tx: &Tx, org: OrgId, now: OffsetDateTime) -> Result<u64> {
     let of_org = api_key::Column::OrganizationId.eq(org);
-    Ok(api_key::Entity::find().filter(of_org).filter(live(now)).count(tx.conn()).await?)
+    let own = api_key::Entity::find().filter(of_org).filter(api_key::Column::GrantId.is_null());
+    Ok(own.filter(live(now)).count(tx.conn()).await?)
 }
 
 /// The keys of an organisation, also those that no longer work, by id, after `after`; of one maker
@@ -146,4 +149,31 @@ pub(super) async fn revoke(
         .exec(tx.conn())
         .await?;
     Ok(revoked.rows_affected == 1)
+}
+
+fn of_grant(org: OrgId, grant: GrantId, now: OffsetDateTime) -> Condition {
+    live(now).add(api_key::Column::OrganizationId.eq(org)).add(api_key::Column::GrantId.eq(grant))
+}
+
+/// The token of a grant that works at `now`, if there is one; without its secret, which nobody has.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_of_grant(
+    conn: &impl ConnectionTrait,
+    org: OrgId,
+    grant: GrantId,
+    now: OffsetDateTime,
+) -> Result<Option<api_key::Model>> {
+    Ok(api_key::Entity::find().filter(of_grant(org, grant, now)).one(conn).await?)
+}
+
+/// Revokes what tokens of a grant still work; returns how many.
+pub(super) async fn revoke_of_grant(tx: &Tx, org: OrgId, grant: GrantId, now: OffsetDateTime) -> Result<u64> {
+    let revoked = api_key::Entity::update_many()
+        .col_expr(api_key::Column::RevokedAt, Expr::value(Some(Timestamp(now))))
+        .filter(of_grant(org, grant, now))
+        .exec(tx.conn())
+        .await?;
+    Ok(revoked.rows_affected)
 }

@@ -7,5 +7,6 @@ mod store;
 
 pub use http::routes;
 pub use service::{NewOrganization, create_operator, found_organization};
-pub use store::provider_kinds;
-pub(super) use store::{find_public as find, lock};
+pub(super) use store::find_public as find;
+pub(crate) use store::lock;
+pub use store::{operators, provider_kinds};

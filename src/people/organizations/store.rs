@@ -46,9 +46,23 @@ pub async fn provider_kinds(
     Ok(found.into_iter().collect())
 }
 
+/// Who runs the exchange.
+///
+/// # Errors
+/// Those of the database.
+pub async fn operators(conn: &impl ConnectionTrait) -> Result<Vec<OrgId>> {
+    Ok(organization::Entity::find()
+        .select_only()
+        .column(organization::Column::Id)
+        .filter(organization::Column::MayOperate.eq(true))
+        .into_tuple()
+        .all(conn)
+        .await?)
+}
+
 /// Finds an organisation and makes other changes to it, its members, keys and invitations wait for
 /// this transaction. (SQLite has one writer, so there they always wait.)
-pub(in crate::people) async fn lock(tx: &Tx, id: OrgId) -> Result<Option<organization::Model>> {
+pub(crate) async fn lock(tx: &Tx, id: OrgId) -> Result<Option<organization::Model>> {
     Ok(organization::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx.conn()).await?)
 }
 

@@ -102,6 +102,8 @@ pub struct ProcessorBalance {
     pub pending_minor: i64,
     /// To be spent.
     pub available_minor: i64,
+    /// What the processor wrote, where a sum is not in whole minor units; the sums here are the whole part, towards zero.
+    pub unreadable: Option<String>,
 }
 
 /// A line of the processor's balance that can't be read as a [`Transaction`]: a part of it is missing, or it is not in whole

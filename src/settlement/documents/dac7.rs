@@ -10,7 +10,7 @@ use entity::{
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, FromQueryResult, JoinType, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, RelationDef, sea_query::ExprTrait as _,
+    QuerySelect as _, RelationDef, RelationTrait as _, sea_query::ExprTrait as _,
 };
 use time::{Date, Month, OffsetDateTime, Time};
 use torv_documents::{
@@ -109,14 +109,11 @@ struct Posted {
 }
 
 fn entry_of() -> RelationDef {
-    posting::Entity::belongs_to(ledger_entry::Entity).from(posting::Column::EntryId).to(ledger_entry::Column::Id).into()
+    posting::Relation::LedgerEntry.def()
 }
 
 fn account_of() -> RelationDef {
-    posting::Entity::belongs_to(ledger_account::Entity)
-        .from(posting::Column::AccountId)
-        .to(ledger_account::Column::Id)
-        .into()
+    posting::Relation::LedgerAccount.def()
 }
 
 /// A page of the postings of a period on providers' accounts, or on the commission's.

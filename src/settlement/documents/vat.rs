@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use entity::{Timestamp, ledger_account, ledger_entry, posting};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, JoinType, QueryFilter as _, QuerySelect as _, RelationDef,
-    sea_query::Expr,
+    RelationTrait as _, sea_query::Expr,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -37,14 +37,11 @@ pub struct VatLine {
 }
 
 fn entry_of() -> RelationDef {
-    posting::Entity::belongs_to(ledger_entry::Entity).from(posting::Column::EntryId).to(ledger_entry::Column::Id).into()
+    posting::Relation::LedgerEntry.def()
 }
 
 fn account_of() -> RelationDef {
-    posting::Entity::belongs_to(ledger_account::Entity)
-        .from(posting::Column::AccountId)
-        .to(ledger_account::Column::Id)
-        .into()
+    posting::Relation::LedgerAccount.def()
 }
 
 /// The lines of a period by effective time, `from` included, `until` excluded.

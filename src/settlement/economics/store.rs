@@ -3,12 +3,12 @@
 use entity::{
     Timestamp,
     ids::OrgId,
-    ledger_account, ledger_entry, order, order_line, posting,
+    ledger_entry, order, order_line, posting,
     states::{EntryKind, OfferKind, OrderState},
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, FromQueryResult, JoinType, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, Select, sea_query::Expr,
+    QuerySelect as _, RelationTrait as _, Select, sea_query::Expr,
 };
 
 use super::model::{LedgerSum, SalesGroup};
@@ -41,20 +41,8 @@ pub async fn ledger_sums(
         .column_as(posting::Column::Currency, "currency")
         .expr_as(Expr::cust("CAST(SUM(amount_minor) AS BIGINT)"), "minor")
         .expr_as(Expr::cust("CAST(COUNT(DISTINCT entry_id) AS BIGINT)"), "entries")
-        .join(
-            JoinType::InnerJoin,
-            posting::Entity::belongs_to(ledger_entry::Entity)
-                .from(posting::Column::EntryId)
-                .to(ledger_entry::Column::Id)
-                .into(),
-        )
-        .join(
-            JoinType::InnerJoin,
-            posting::Entity::belongs_to(ledger_account::Entity)
-                .from(posting::Column::AccountId)
-                .to(ledger_account::Column::Id)
-                .into(),
-        )
+        .join(JoinType::InnerJoin, posting::Relation::LedgerEntry.def())
+        .join(JoinType::InnerJoin, posting::Relation::LedgerAccount.def())
         .filter(ledger_entry::Column::PostedAt.gte(from))
         .filter(ledger_entry::Column::PostedAt.lt(until))
         .filter(Expr::cust("code NOT LIKE 'buyer.%' AND code NOT LIKE 'suspense.%'"))

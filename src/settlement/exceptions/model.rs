@@ -36,6 +36,7 @@ pub fn severity_of(class: ExceptionClass) -> Severity {
         | ExceptionClass::OrderUnderpaid
         | ExceptionClass::OrderOverpaid
         | ExceptionClass::UnknownBalanceLine
+        | ExceptionClass::UnreadableBalance
         | ExceptionClass::ExchangeDifference
         | ExceptionClass::ReportDiffers
         | ExceptionClass::ChargeAmountDiffers

@@ -61,6 +61,7 @@ mod tests {
             grants_access: true,
             period_from: None,
             period_until: None,
+            slice: None,
         }
     }
 

@@ -84,7 +84,7 @@ async fn append_events(
     let mut nodes = Nodes::edge(tx.conn(), u64::try_from(progress.size).map_err(Error::internal)?).await?;
     let (mut leaves, mut fresh) = (Vec::with_capacity(events.len()), Vec::new());
     for event in events {
-        let statement = model::statement(event, &orders, random_bytes()?)?;
+        let statement = model::statement(event, &orders, random_bytes)?;
         let leaf = statement.leaf()?;
         let index = u64::try_from(progress.size).map_err(Error::internal)?;
         for (node, hash) in nodes.append(index, leaf)? {

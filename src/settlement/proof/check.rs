@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use entity::{proof_head, proof_leaf};
 use sea_orm::ConnectionTrait;
-use torv_receipt::{Hash, Statement, TrustedKeys, merkle};
+use torv_receipt::{Hash, Statement, TrustedKeys, canonical_json};
 
 use super::{heads, nodes::Nodes, store};
 use crate::{
@@ -56,8 +56,11 @@ fn check_leaf(row: &proof_leaf::Model, position: i64, report: &mut VerifyReport)
     report
         .hold(Invariant::Chain, row.position == position, || format!("leaf {position} of the public tree is missing"));
     let statement = serde_json::from_str::<Statement>(&row.statement);
-    let hash = merkle::leaf_hash(row.statement.as_bytes());
-    let same = row.leaf == hash.to_string();
+    // The leaf is the hash of what the text says, so the text must be the one way to say it.
+    let same = statement.as_ref().is_ok_and(|said| {
+        said.leaf().is_ok_and(|leaf| row.leaf == leaf.to_string())
+            && canonical_json(said).is_ok_and(|text| text == row.statement)
+    });
     report.hold(Invariant::Chain, same, || format!("the leaf of {name} is not the hash of its statement"));
     let agrees = statement.is_ok_and(|said| {
         let parts = (said.total_minor, said.providers_minor, said.operator_minor, said.tax_minor);

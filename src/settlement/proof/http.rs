@@ -52,7 +52,7 @@ pub struct ProofQuery {
     params(("order_id" = OrderId, Path, description = "The order"), ProofQuery),
     responses(
         (status = 200, description = "Canonical JSON and a line feed; every byte counts", body = Object, content_type = "application/json",
-            example = json!({"format": "torv-receipt/1", "index": 0, "leaf": "9f86d0…", "proof": [], "signature": "e55643…",
+            example = json!({"format": "torv-receipt/2", "index": 0, "leaf": "9f86d0…", "proof": [], "signature": "e55643…",
                 "statement": {"kind": "sale", "order": "ord_019352f0a1b27c3d8e4f5061728394a5", "total_minor": 10001},
                 "tree_head": {"day": "2026-11-21", "size": 1}})),
         (status = 409, description = "It is not completed, or no signed head covers it yet")))]

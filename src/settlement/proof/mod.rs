@@ -26,6 +26,7 @@ pub use append::append_leaves;
 pub(super) use check::check;
 pub use heads::sign_head;
 pub use http::routes;
+pub use keys::{Signer, signer};
 pub use receipts::{Request as ReceiptRequest, receipt_of};
 pub use totals::{Period, Total, totals};
 pub use transparency::{ConsistencyView, TreeHeadView};

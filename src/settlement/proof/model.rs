@@ -9,7 +9,7 @@ use entity::{
     states::{EntryKind, ProofKind},
 };
 use time::format_description::well_known::Rfc3339;
-use torv_receipt::{Hash, Kind, Line, Statement};
+use torv_receipt::{Entry, Hash, Kind, Line, Statement};
 
 use crate::{
     base::MoneyError,
@@ -145,14 +145,18 @@ pub fn free_event(order: &order::Model) -> Event {
 /// Orders with their lines, as far as they are needed.
 pub type Orders = HashMap<OrderId, (order::Model, Vec<order_line::Model>)>;
 
-/// What the leaf is the hash of.
+/// What the leaf is the hash of; `salt` gives 32 random bytes at each call.
 ///
 /// # Errors
-/// Internal, for an order that is not there; [`MoneyError::Overflow`].
-pub fn statement(event: &Event, orders: &Orders, salt: [u8; 32]) -> Result<Statement> {
+/// Internal, for an order that is not there; [`MoneyError::Overflow`]; those of `salt`.
+pub fn statement(event: &Event, orders: &Orders, mut salt: impl FnMut() -> Result<[u8; 32]>) -> Result<Statement> {
     let missing = || Error::internal(format!("{} is about {}, which does not exist", event.name, event.order));
     let (order, lines) = orders.get(&event.order).ok_or_else(missing)?;
-    let lines = if event.kind == ProofKind::Sale { lines.iter().map(line).collect() } else { Vec::new() };
+    let mut salted = |row| Ok(Entry::Open(line(row, Hash(salt()?))));
+    let lines = match event.kind {
+        ProofKind::Sale => lines.iter().map(&mut salted).collect::<Result<_>>()?,
+        ProofKind::Refund | ProofKind::Dispute => Vec::new(),
+    };
     Ok(Statement {
         kind: receipt_kind(event.kind),
         event: event.name.clone(),
@@ -165,11 +169,11 @@ pub fn statement(event: &Event, orders: &Orders, salt: [u8; 32]) -> Result<State
         operator_minor: event.parts.operator_minor,
         tax_minor: event.parts.tax_minor,
         lines,
-        salt: Hash(salt),
+        salt: Hash(salt()?),
     })
 }
 
-fn line(row: &order_line::Model) -> Line {
+fn line(row: &order_line::Model, salt: Hash) -> Line {
     Line {
         listing: row.listing_id.to_string(),
         provider: row.provider_id.to_string(),
@@ -178,6 +182,7 @@ fn line(row: &order_line::Model) -> Line {
         provider_minor: row.provider_minor,
         operator_minor: row.operator_minor,
         tax_minor: row.tax_minor,
+        salt: Some(salt),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The receipt of an order, for its parties.
 
 use entity::ids::{OrderId, OrgId};
-use torv_receipt::{FORMAT, Hash, Receipt, merkle};
+use torv_receipt::{Hash, Receipt, Statement, merkle};
 
 use super::{heads, nodes::Nodes, store};
 use crate::{
@@ -45,9 +45,13 @@ pub async fn receipt_of(app: &AppState, request: Request) -> Result<Vec<u8>> {
     let (tree_head, signature) = heads::stored(&store::head_over(conn, leaf.position).await?.ok_or_else(soon)?)?;
     let index = u64::try_from(leaf.position).map_err(Error::internal)?;
     let proof = Nodes::build(conn, |mut hash| merkle::inclusion_proof(index, tree_head.size, &mut hash)).await?;
+    let whole: Statement = serde_json::from_str(&leaf.statement)?;
+    // A partner of a bundle is shown its own lines; the buyer all.
+    let asker = org.to_string();
+    let statement = whole.for_reader(|line| order.buyer_id == org || line.provider == asker)?;
     let receipt = Receipt {
-        format: FORMAT.to_owned(),
-        statement: serde_json::from_str(&leaf.statement)?,
+        format: statement.format().to_owned(),
+        statement,
         leaf: leaf.leaf.parse::<Hash>().map_err(Error::internal)?,
         index,
         proof,

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use entity::{
     Timestamp,
     ids::{AccountId, LedgerAccountId, OrderId, OrgId, WriteOffId},
-    ledger_account, ledger_entry, order, posting,
+    ledger_account, order, posting,
     states::WriteOffState,
     write_off,
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, JoinType, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, QueryTrait as _,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _, RelationTrait as _,
     sea_query::{Expr, Query},
 };
 use time::OffsetDateTime;
@@ -49,13 +49,11 @@ pub async fn since(
     account: LedgerAccountId,
     orders: &[OrderId],
 ) -> Result<HashMap<OrderId, Timestamp>> {
-    let to_entry =
-        posting::Entity::belongs_to(ledger_entry::Entity).from(posting::Column::EntryId).to(ledger_entry::Column::Id);
     let rows: Vec<(OrderId, i64)> = posting::Entity::find()
         .select_only()
         .column(posting::Column::OrderId)
         .expr(Expr::cust("MIN(effective_at)"))
-        .join(JoinType::InnerJoin, to_entry.into())
+        .join(JoinType::InnerJoin, posting::Relation::LedgerEntry.def())
         .filter(posting::Column::AccountId.eq(account))
         .filter(posting::Column::OrderId.is_in(orders.iter().copied()))
         .group_by(posting::Column::OrderId)
@@ -84,15 +82,13 @@ pub async fn ageing(
     accounts: &[LedgerAccountId],
     now: OffsetDateTime,
 ) -> Result<Vec<Ageing>> {
-    let to_entry =
-        posting::Entity::belongs_to(ledger_entry::Entity).from(posting::Column::EntryId).to(ledger_entry::Column::Id);
     let of = List::of(conn.get_database_backend(), Kind::Uuid, accounts.iter().map(|id| id.0.into()))?;
     let debts = posting::Entity::find()
         .select_only()
         .column(posting::Column::AccountId)
         .expr_as(Expr::cust("SUM(posting.amount_minor)"), "minor")
         .expr_as(Expr::cust("MIN(ledger_entry.effective_at)"), "since")
-        .join(JoinType::InnerJoin, to_entry.into())
+        .join(JoinType::InnerJoin, posting::Relation::LedgerEntry.def())
         .filter(of.contains("posting.account_id"))
         .filter(posting::Column::OrderId.is_not_null())
         .group_by(posting::Column::AccountId)

@@ -6,7 +6,7 @@ use entity::{
     Timestamp,
     ids::OrderId,
     order, payout, processor_transaction, refund,
-    states::{PayoutRecipient, PayoutState, RefundState},
+    states::{ExceptionClass, PayoutRecipient, PayoutState, RefundState},
 };
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _, sea_query::Expr};
 
@@ -20,7 +20,7 @@ use crate::{
     error::Result,
     ledger::{self, Account, AccountBalance},
     ports::payments::ProcessorBalance,
-    settlement::{currency, outside},
+    settlement::{currency, exceptions::NewException, outside},
     state::AppState,
 };
 
@@ -107,8 +107,9 @@ fn by_currency(rows: Vec<(String, i64)>) -> Result<BTreeMap<Currency, i64>> {
     rows.into_iter().map(|(code, minor)| Ok((currency(&code)?, minor))).collect()
 }
 
-/// Compares both sides of a snapshot, after everything else was checked.
-pub async fn check(app: &AppState, snapshot: Snapshot, findings: &mut Findings) -> Result<()> {
+/// Compares both sides of a snapshot, after everything else was checked; returns what of the processor's side is not in
+/// whole minor units, and was compared without its fraction.
+pub async fn check(app: &AppState, snapshot: Snapshot, findings: &mut Findings) -> Result<Vec<NewException>> {
     let Snapshot { moment, told } = snapshot;
     let mut currencies: BTreeSet<Currency> = moment.ledger.iter().map(|row| row.balance.currency).collect();
     currencies.extend(moment.processor.iter().map(|row| row.currency));
@@ -123,7 +124,18 @@ pub async fn check(app: &AppState, snapshot: Snapshot, findings: &mut Findings) 
         findings.differ(DifferenceClass::SuspenseNotZero, About::account(&row.code), row.balance, sentence);
     }
     lines::tell(told, findings);
-    Ok(())
+    Ok(moment.processor.iter().filter_map(unreadable).collect())
+}
+
+fn unreadable(balance: &ProcessorBalance) -> Option<NewException> {
+    let told = balance.unreadable.as_ref()?;
+    let (currency, minor) = (balance.currency, balance.pending_minor.saturating_add(balance.available_minor));
+    let held = Money::new(minor, currency);
+    let sentence = format!(
+        "The processor's balance is not in whole minor units: {told}. It was compared as {held}, without the fraction."
+    );
+    let subject = format!("processor_balance:{}", currency.code());
+    Some(NewException::new(ExceptionClass::UnreadableBalance, subject, Money::new(0, currency), sentence))
 }
 
 fn in_books(moment: &Moment, account: &Account, currency: Currency) -> i64 {

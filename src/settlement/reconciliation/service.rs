@@ -1,6 +1,6 @@
 //! Running a reconciliation and keeping its report.
 
-use entity::{Timestamp, ids::ReconciliationId, reconciliation};
+use entity::{Timestamp, ids::ReconciliationId, reconciliation, states::ExceptionClass};
 use serde_json::json;
 use time::Duration;
 
@@ -13,6 +13,7 @@ use crate::{
     auth::Actor,
     error::{Error, Result},
     people::audit,
+    settlement::exceptions::{self, NewException},
     state::AppState,
 };
 
@@ -46,11 +47,12 @@ impl Period {
 /// Compares orders, lines, payouts and balances; changes nothing.
 ///
 /// Orders, lines and payouts of the period are compared with whatever they belong to, in the period or
-/// not; balances are those of now.
+/// not; balances are those of now. Besides the report it returns what stands apart from every period: balances of the
+/// processor that can't be compared to the last unit.
 ///
 /// # Errors
 /// `Unavailable` when the processor does not answer; those of the database.
-pub async fn reconcile(app: &AppState, period: Period) -> Result<Report> {
+pub async fn reconcile(app: &AppState, period: Period) -> Result<(Report, Vec<NewException>)> {
     let mut findings = Findings::new(app.clock.now());
     let snapshot = balances::snapshot(app, period, &findings).await?;
     orders::check(app.db.read(), period, &mut findings).await?;
@@ -58,8 +60,8 @@ pub async fn reconcile(app: &AppState, period: Period) -> Result<Report> {
     lines::check(app.db.read(), period, &mut findings).await?;
     payouts::check(app, period, &mut findings).await?;
     after_sale::check(app.db.read(), period, &mut findings).await?;
-    balances::check(app, snapshot, &mut findings).await?;
-    Ok(findings.finish())
+    let unreadable = balances::check(app, snapshot, &mut findings).await?;
+    Ok((findings.finish(), unreadable))
 }
 
 /// Runs a reconciliation and keeps its report.
@@ -67,7 +69,7 @@ pub async fn reconcile(app: &AppState, period: Period) -> Result<Report> {
 /// # Errors
 /// As [`reconcile`].
 pub async fn run(app: &AppState, actor: &Actor, period: Period) -> Result<reconciliation::Model> {
-    let report = reconcile(app, period).await?;
+    let (report, unreadable) = reconcile(app, period).await?;
     let (now, actor) = (app.clock.now(), actor.clone());
     let id = ReconciliationId::at(now);
     app.db
@@ -81,5 +83,7 @@ pub async fn run(app: &AppState, actor: &Actor, period: Period) -> Result<reconc
             }
         })
         .await?;
+    let always = Period::new(app, None, None)?;
+    exceptions::detect::keep(app, &[ExceptionClass::UnreadableBalance], always, unreadable).await?;
     store::find(app.db.read(), id).await?.ok_or_else(|| Error::not_found("reconciliation"))
 }

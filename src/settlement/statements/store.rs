@@ -10,7 +10,7 @@ use entity::{
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, FromQueryResult, JoinType, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, sea_query::Expr,
+    QuerySelect as _, RelationTrait as _, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -82,13 +82,7 @@ pub async fn movements(
         .column(ledger_entry::Column::Kind)
         .column(ledger_entry::Column::Source)
         .column(ledger_entry::Column::PostedAt)
-        .join(
-            JoinType::InnerJoin,
-            posting::Entity::belongs_to(ledger_entry::Entity)
-                .from(posting::Column::EntryId)
-                .to(ledger_entry::Column::Id)
-                .into(),
-        )
+        .join(JoinType::InnerJoin, posting::Relation::LedgerEntry.def())
         .filter(posting::Column::AccountId.is_in(accounts))
         .filter(posting::Column::EntryId.gte(from))
         .filter(posting::Column::EntryId.lt(until))

@@ -4,8 +4,7 @@
 //! must show exactly that: a control account can't differ from its parts, a clearing account can hold
 //! only what is in flight, and no share can be lost or paid twice.
 //!
-//! Rows are read page by page without a common snapshot: under load a difference can be a change that
-//! happened in between, so a finding counts when it stays.
+//! Rows are read page by page from one snapshot, so what is written meanwhile makes no difference.
 
 mod bank;
 mod clearing;
@@ -134,14 +133,15 @@ impl VerifyReport {
 /// # Errors
 /// Those of the database; what is wrong in the data is in the report.
 pub async fn verify_all(app: &AppState, mut progress: impl FnMut(&str, u64)) -> Result<VerifyReport> {
-    let conn = app.db.read();
+    let snapshot = app.db.snapshot().await?;
+    let conn = snapshot.conn();
     let mut report = VerifyReport::default();
     let mut expected = Expected::default();
     orders::check(conn, &mut report, &mut expected, &mut progress).await?;
     payouts::check_payouts(conn, &mut report, &mut expected, &mut progress).await?;
     payouts::check_lines(conn, &mut report, &mut expected, &mut progress).await?;
     fee_shares::check(conn, &mut report, &mut expected, &mut progress).await?;
-    subscriptions::check(app, &mut report, &mut progress).await?;
+    subscriptions::check(app, conn, &mut report, &mut progress).await?;
     bank::check(conn, &mut report, &mut expected, &mut progress).await?;
     documents::check(conn, &mut report, &mut progress).await?;
     coupons::check(conn, &mut report, &mut progress).await?;
@@ -162,11 +162,10 @@ pub async fn verify_with_processor(app: &AppState, progress: impl FnMut(&str, u6
     Ok(report)
 }
 
-/// The figures, a line each, and the verdict.
-impl Display for VerifyReport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let violations = self.all_violations().count() + self.untold();
-        let rows = [
+impl VerifyReport {
+    /// How many rows of which kind were read.
+    pub fn counts(&self) -> [(&'static str, u64); 18] {
+        [
             ("ledger entries", self.ledger.entries),
             ("postings", self.ledger.postings),
             ("seals", self.ledger.seals),
@@ -185,8 +184,15 @@ impl Display for VerifyReport {
             ("meters", self.meters),
             ("bank lines", self.bank_lines),
             ("licence documents", self.licence_documents),
-        ];
-        for (name, count) in rows {
+        ]
+    }
+}
+
+/// The figures, a line each, and the verdict.
+impl Display for VerifyReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let violations = self.all_violations().count() + self.untold();
+        for (name, count) in self.counts() {
             writeln!(f, "{name:<18} {count:>10}")?;
         }
         for (currency, turnover) in &self.ledger.turnover {

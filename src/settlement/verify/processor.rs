@@ -87,6 +87,10 @@ async fn check_balances(
     for row in theirs {
         let of = row.currency;
         let more = missing.get(&of).copied().unwrap_or_default();
+        if let Some(told) = &row.unreadable {
+            let text = || format!("the processor's balance is not in whole minor units: {told}");
+            report.hold(Invariant::ProcessorBalance, false, text);
+        }
         let waits = i128::from(to_move.get(of.code()).copied().unwrap_or(0));
         let pending = ledger::balance(app.db.read(), &Account::ProcessorPending, of).await?.minor;
         let available = ledger::balance(app.db.read(), &Account::ProcessorAvailable, of).await?.minor;

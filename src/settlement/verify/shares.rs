@@ -17,6 +17,7 @@ use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, JoinType, Que
 use super::{Expected, VerifyReport};
 use crate::{
     base::{Currency, Invariant, Money},
+    db::bulk::{Kind, List},
     error::Result,
     ledger::{self, Account},
     settlement::fee_shares,
@@ -96,13 +97,18 @@ pub async fn load(conn: &impl ConnectionTrait, ids: &[OrderId]) -> Result<Later>
     Ok(later)
 }
 
+/// Whose accounts hold something of each order: of the accounts that these orders touched, not of all there are.
 async fn holders(
     conn: &impl ConnectionTrait,
     booked: &HashMap<(OrderId, LedgerAccountId), i64>,
 ) -> Result<HashMap<OrderId, BTreeSet<OrgId>>> {
+    let touched: BTreeSet<LedgerAccountId> =
+        booked.iter().filter(|(_, minor)| **minor != 0).map(|((_, account), _)| *account).collect();
+    let touched = List::of(conn.get_database_backend(), Kind::Uuid, touched.into_iter().map(|id| id.0.into()))?;
     let owned: Vec<(LedgerAccountId, OrgId)> = ledger_account::Entity::find()
         .select_only()
         .columns([ledger_account::Column::Id, ledger_account::Column::OrganizationId])
+        .filter(touched.contains("id"))
         .filter(ledger_account::Column::OrganizationId.is_not_null())
         .filter(ledger_account::Column::Code.starts_with("provider."))
         .into_tuple()

@@ -26,17 +26,22 @@ use crate::{
     },
 };
 
-pub async fn check(app: &AppState, report: &mut VerifyReport, progress: &mut impl FnMut(&str, u64)) -> Result<()> {
-    check_subscriptions(app, report, progress).await?;
-    check_meters(app.db.read(), report, progress).await
+pub async fn check(
+    app: &AppState,
+    conn: &impl ConnectionTrait,
+    report: &mut VerifyReport,
+    progress: &mut impl FnMut(&str, u64),
+) -> Result<()> {
+    check_subscriptions(app, conn, report, progress).await?;
+    check_meters(conn, report, progress).await
 }
 
 async fn check_subscriptions(
     app: &AppState,
+    conn: &impl ConnectionTrait,
     report: &mut VerifyReport,
     progress: &mut impl FnMut(&str, u64),
 ) -> Result<()> {
-    let conn = app.db.read();
     let mut after: Option<SubscriptionId> = None;
     loop {
         let mut query = subscription::Entity::find().order_by_asc(subscription::Column::Id).limit(PAGE_ROWS);
@@ -48,14 +53,18 @@ async fn check_subscriptions(
         after = Some(last.id);
         for row in &page {
             report.subscriptions += 1;
-            check_subscription(app, row, report).await?;
+            check_subscription(app, conn, row, report).await?;
         }
         progress("subscriptions", report.subscriptions);
     }
 }
 
-async fn check_subscription(app: &AppState, row: &subscription::Model, report: &mut VerifyReport) -> Result<()> {
-    let conn = app.db.read();
+async fn check_subscription(
+    app: &AppState,
+    conn: &impl ConnectionTrait,
+    row: &subscription::Model,
+    report: &mut VerifyReport,
+) -> Result<()> {
     let periods = subscription_period::Entity::find()
         .filter(subscription_period::Column::SubscriptionId.eq(row.id))
         .order_by_asc(subscription_period::Column::Number)
@@ -65,7 +74,7 @@ async fn check_subscription(app: &AppState, row: &subscription::Model, report: &
     check_orders(conn, row, &periods, report).await?;
     match row.kind {
         SubscriptionKind::Renewing => check_grants(conn, row, report).await,
-        SubscriptionKind::Metered => check_months(app, row, &periods, report).await,
+        SubscriptionKind::Metered => check_months(app, conn, row, &periods, report).await,
         SubscriptionKind::Instalments => {
             let whole: i128 = periods.iter().map(|part| i128::from(part.amount_minor)).sum();
             let good = whole <= i128::from(row.price_minor);
@@ -151,11 +160,12 @@ async fn check_grants(conn: &impl ConnectionTrait, row: &subscription::Model, re
 /// A metered month costs what its records cost, within the budget in force at its end.
 async fn check_months(
     app: &AppState,
+    conn: &impl ConnectionTrait,
     row: &subscription::Model,
     periods: &[subscription_period::Model],
     report: &mut VerifyReport,
 ) -> Result<()> {
-    let (id, conn) = (MeterId(row.id.0), app.db.read());
+    let id = MeterId(row.id.0);
     let Some(meter) = usage_meter::Entity::find_by_id(id).one(conn).await? else {
         report.require(false, || format!("{} is metered and has no meter", row.id));
         return Ok(());

@@ -25,7 +25,7 @@ pub mod validate;
 pub use document::{BuildError, LicenceDocument};
 pub(in crate::terms) use http::document_url;
 pub use http::routes;
-pub use model::Terms;
+pub use model::{OnBreach, Terms};
 pub use presets::Preset;
 pub use render::{Clause, Language};
 pub use service::seed;

@@ -6,6 +6,7 @@ mod model;
 pub mod plan;
 mod plan_check;
 mod service;
+mod slice_check;
 mod store;
 
 pub use http::routes;

@@ -81,8 +81,13 @@ impl Draft {
         let ends_later = self.valid_until.is_none_or(|until| until > valid_from && until > now);
         check.require(ends_later, "/valid_until", "Give a time after valid_from, or leave it out.");
         let plan = self.plan.unwrap_or_default();
-        let (kind, approval_required) = (self.kind, self.approval_required);
-        check_plan(&plan, Around { kind, has_end: self.valid_until.is_some(), approval_required }, &mut check);
+        let around = Around {
+            kind: self.kind,
+            has_end: self.valid_until.is_some(),
+            approval_required: self.approval_required,
+            price_minor: self.price.map_or(0, |price| price.minor),
+        };
+        check_plan(&plan, around, &mut check);
         check.done()?;
         let until_the_end = match self.kind {
             OfferKind::OneOff | OfferKind::Bundle => Coverage::Snapshot,

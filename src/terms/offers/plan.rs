@@ -6,7 +6,7 @@ use entity::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use torv_money::plan::{Instalment, Meter, Quota, Tier, Unit, VolumeStep};
+pub use torv_money::plan::{Instalment, Meter, Quota, SliceRule, SliceUnit, Tier, Unit, VolumeStep};
 
 /// How an offer is charged beyond its price.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -25,6 +25,8 @@ pub struct Plan {
     pub volume: Vec<VolumeStep>,
     /// Parts of the price that are paid later than at the purchase.
     pub instalments: Vec<Instalment>,
+    /// How parts of its rows and columns are sold; the price is then that of the whole, which can be ordered too.
+    pub slice: Option<SliceRule>,
     /// The listings of a bundle.
     pub parts: Vec<BundlePart>,
     /// The one organisation that can see and order it.

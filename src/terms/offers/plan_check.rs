@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use entity::states::OfferKind;
 
-use super::plan::{Instalment, Meter, Plan, Quota, VolumeStep};
+use super::{
+    plan::{Instalment, Meter, Plan, Quota, VolumeStep},
+    slice_check::check_slice,
+};
 use crate::{base::money::FULL_BPS, error::Check, limits};
 
 /// What a plan must go with.
@@ -16,11 +19,13 @@ pub(super) struct Around {
     pub has_end: bool,
     /// True when the provider decides on each buyer.
     pub approval_required: bool,
+    /// What the whole costs, in minor units.
+    pub price_minor: i64,
 }
 
 /// Notes everything in `plan` that makes no sense, or not with the rest of the offer, by JSON pointer.
 pub(super) fn check_plan(plan: &Plan, around: Around, check: &mut Check) {
-    let Around { kind, has_end, approval_required } = around;
+    let Around { kind, has_end, approval_required, .. } = around;
     check_kind(plan, kind, check);
     if let Some(meter) = &plan.meter {
         check_meter(meter, check);
@@ -31,6 +36,7 @@ pub(super) fn check_plan(plan: &Plan, around: Around, check: &mut Check) {
     check_volume(&plan.volume, check);
     check_instalments(&plan.instalments, check);
     check_parts(plan, check);
+    check_slice(plan, around, check);
     let most = limits::TRIAL_DAYS_MAX;
     check.require(plan.trial_days <= most, "/plan/trial_days", format!("Give a trial of at most {most} days."));
     let renews = plan.trial_days == 0 || plan.renews;
@@ -58,6 +64,7 @@ fn check_kind(plan: &Plan, kind: OfferKind, check: &mut Check) {
     goes_with(plan.quota.is_some(), &[QuotaPack], "/plan/quota", "a quota pack");
     goes_with(!plan.volume.is_empty(), &[OneOff, QuotaPack], "/plan/volume", "an offer paid once or a quota pack");
     goes_with(!plan.instalments.is_empty(), &[OneOff], "/plan/instalments", "an offer paid once");
+    goes_with(plan.slice.is_some(), &[OneOff], "/plan/slice", "an offer paid once");
     goes_with(!plan.parts.is_empty(), &[Bundle], "/plan/parts", "a bundle");
     let metered = kind != Metered || plan.meter.is_some();
     check.require(metered, "/plan/meter", "Say what is counted and what it costs.");
@@ -191,7 +198,7 @@ mod tests {
     fn pointers(kind: OfferKind, plan: Value) -> Vec<String> {
         let plan: Plan = serde_json::from_value(plan).expect("well-formed");
         let mut check = Check::new();
-        check_plan(&plan, Around { kind, has_end: false, approval_required: false }, &mut check);
+        check_plan(&plan, Around { kind, has_end: false, approval_required: false, price_minor: 10_000 }, &mut check);
         let fields = check.done().map_or_else(|error| error.fields, |()| vec![]);
         fields.into_iter().map(|field| field.pointer).collect()
     }
@@ -209,6 +216,7 @@ mod tests {
         let (meter, quota) =
             (json!({"unit": "row", "tiers": [{"price_minor": 1, "per_units": 1}]}), json!({"unit": "row", "units": 1}));
         let parts = json!(["a", "b"].map(|word| json!({"listing_id": ListingId::derived(word), "weight": 1})));
+        let slice = json!({"per": "row", "price_minor": 1, "per_units": 1, "floor_minor": 1, "by_area": true});
         let fields = [
             (json!({"renews": true}), "/plan/renews", vec![OfferKind::Subscription]),
             (json!({"meter": meter}), "/plan/meter", vec![OfferKind::Metered]),
@@ -220,6 +228,7 @@ mod tests {
             ),
             (json!({"instalments": [{"after_days": 1, "share_bps": 1}]}), "/plan/instalments", vec![OfferKind::OneOff]),
             (json!({"parts": parts}), "/plan/parts", vec![OfferKind::Bundle]),
+            (json!({"slice": slice}), "/plan/slice", vec![OfferKind::OneOff]),
         ];
         for (plan, pointer, kinds) in fields {
             for &kind in OfferKind::ALL {

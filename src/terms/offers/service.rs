@@ -12,6 +12,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{
     bundles::{self, Composition},
     model::{self, Conditions, Draft, OfferStatus},
+    slice_check,
     store::{self, NewOffer},
 };
 use crate::{
@@ -102,6 +103,7 @@ pub(super) async fn publish(
                 let licence = (fitting.kind, &fitting.terms);
                 let bundle = Composition { offer: id, under: listing, conditions: &conditions, licence };
                 bundles::compose(&tx, &actor, bundle, now).await?;
+                refuse_cheaper_whole(&tx, listing, now).await?;
                 if let Some(gap) = next_gap(&tx, &facts, now).await? {
                     return Err(Error::invalid("/valid_until", without_price(gap)));
                 }
@@ -121,6 +123,13 @@ fn require_chargeable(app: &AppState, conditions: &Conditions) -> Result<()> {
     let Some(price) = conditions.price.filter(|_| !has_quantity) else { return Ok(()) };
     let rules = app.payments.charge_rules(price.currency);
     if rules.check(price).is_ok() {
+        let floor = plan.and_then(|plan| plan.slice.as_ref()).map(|rule| Money::new(rule.floor_minor, price.currency));
+        if let Some(floor) = floor.filter(|floor| rules.check(*floor).is_err()) {
+            let (min, step) =
+                (Money::new(rules.min_minor, price.currency), Money::new(rules.step_minor, price.currency));
+            let detail = format!("Nobody can be charged {floor}: choose at least {min}, in steps of {step}.");
+            return Err(Error::invalid("/plan/slice/floor_minor", detail));
+        }
         return Ok(());
     }
     let money = |minor| Money::new(minor, price.currency);
@@ -131,6 +140,16 @@ fn require_chargeable(app: &AppState, conditions: &Conditions) -> Result<()> {
     }
     let detail = format!("Nobody can be charged {price}: choose {min} to {max}, in steps of {step}.");
     Err(Error::invalid("/price/minor", detail))
+}
+
+/// Refuses prices by which parts of the data can cost more than the whole does.
+async fn refuse_cheaper_whole(tx: &Tx, listing: ListingId, now: OffsetDateTime) -> Result<()> {
+    if slice_check::has_cheaper_whole(&store::find_not_over(tx.conn(), listing, now).await?) {
+        let detail = "An offer for the whole would cost less than slices may at another one. The price of an offer with \
+                      slices is the most they cost: let it be no higher than that of any other offer for the whole.";
+        return Err(Error::invalid("/price/minor", detail));
+    }
+    Ok(())
 }
 
 /// Refuses an offer that is private to nobody, or to its own provider.
@@ -276,6 +295,7 @@ async fn note(
         "licence_hash": row.licence_hash,
         "valid_from": row.valid_from,
         "valid_until": row.valid_until,
+        "private_to": row.plan.as_ref().map(|plan| plan["private_to"].clone()),
     });
     audit::record(tx, actor, action, id, facts.clone(), now).await?;
     outbox::append(tx, vec![News { topic: row.listing_id.to_string(), kind, payload: facts }], now).await?;

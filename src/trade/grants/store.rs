@@ -2,18 +2,23 @@
 
 use entity::{
     Timestamp, grant,
-    ids::{GrantId, ListingId, OrderId, OrgId},
+    ids::{FileId, GrantId, ListingId, OrderId, OrgId},
     order, order_line,
     states::GrantState,
 };
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, IntoActiveModel, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    QuerySelect as _, QueryTrait as _,
     sea_query::{Expr, LockType},
 };
 use time::OffsetDateTime;
 
-use crate::{base::clock::add_months, db::Tx, error::Result, trade::orders::OrderFacts};
+use crate::{
+    base::clock::add_months,
+    db::Tx,
+    error::Result,
+    trade::{orders::OrderFacts, slices},
+};
 
 /// How reasons begin and go on that a refund or a dispute gives, as patterns.
 const BY_MONEY: [&str; 3] = ["refunded by rfd_%", "disputed in dsp_%", "dsp_% was lost"];
@@ -44,14 +49,24 @@ fn from_line(order: &order::Model, line: &order_line::Model, now: OffsetDateTime
         ended_at: None,
         end_reason: None,
         meter_id: None,
+        accepted_major: None,
+        slice_file_id: slice_file(line),
     }
 }
 
-/// Writes grants in one statement. An order line has one at most; the database refuses a second.
+/// The file that a line bought a slice of. What can't be read opens nothing, rather than the whole.
+fn slice_file(line: &order_line::Model) -> Option<FileId> {
+    let slice = line.slice.as_ref()?;
+    let named = serde_json::from_value(slice["file_id"].clone());
+    Some(named.unwrap_or_else(|_| FileId::derived("none")))
+}
+
+/// Writes grants in one statement, and plans what is cut for those of slices. An order line has one at most; the database refuses a second.
 pub(in crate::trade) async fn insert_all(tx: &Tx, grants: Vec<grant::Model>) -> Result<()> {
     if grants.is_empty() {
         return Ok(());
     }
+    slices::plan_cuts(tx, &grants).await?;
     let rows = grants.into_iter().map(IntoActiveModel::into_active_model);
     grant::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;
     Ok(())
@@ -61,6 +76,33 @@ pub(in crate::trade) async fn insert_all(tx: &Tx, grants: Vec<grant::Model>) -> 
 pub(super) async fn find_party(conn: &impl ConnectionTrait, id: GrantId, org: OrgId) -> Result<Option<grant::Model>> {
     let party = Condition::any().add(grant::Column::OrganizationId.eq(org)).add(grant::Column::ProviderId.eq(org));
     Ok(grant::Entity::find_by_id(id).filter(party).one(conn).await?)
+}
+
+/// As [`find_party`], of those that `holder` holds, locked.
+pub(super) async fn lock_held(tx: &Tx, id: GrantId, holder: OrgId) -> Result<Option<grant::Model>> {
+    let own = grant::Entity::find_by_id(id).filter(grant::Column::OrganizationId.eq(holder));
+    Ok(own.lock(LockType::Update).one(tx.conn()).await?)
+}
+
+/// As [`find_party`], of those that `provider` has given, locked.
+pub(super) async fn lock_given(tx: &Tx, id: GrantId, provider: OrgId) -> Result<Option<grant::Model>> {
+    let own = grant::Entity::find_by_id(id).filter(grant::Column::ProviderId.eq(provider));
+    Ok(own.lock(LockType::Update).one(tx.conn()).await?)
+}
+
+/// Writes down which major the holder accepted; the caller holds the lock.
+pub(super) async fn accept_major(tx: &Tx, id: GrantId, major: i32) -> Result<()> {
+    grant::Entity::update_many()
+        .col_expr(grant::Column::AcceptedMajor, Expr::value(Some(major)))
+        .filter(grant::Column::Id.eq(id))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Revokes a grant; the caller holds the lock.
+pub(super) async fn revoke(tx: &Tx, id: GrantId, reason: &str, now: OffsetDateTime) -> Result<()> {
+    set_door(tx, vec![id], GrantState::Revoked, Some(now), Some(reason)).await
 }
 
 /// Which grants to list.
@@ -92,6 +134,32 @@ pub(super) async fn list(conn: &impl ConnectionTrait, wanted: Wanted, limit: usi
         query = query.filter(grant::Column::Id.lt(before));
     }
     Ok(query.all(conn).await?)
+}
+
+/// Organisations with a grant on a listing that began by `at` and has not ended, by id, after `after`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn holders(
+    conn: &impl ConnectionTrait,
+    listing: ListingId,
+    at: Timestamp,
+    after: Option<OrgId>,
+    limit: usize,
+) -> Result<Vec<OrgId>> {
+    Ok(grant::Entity::find()
+        .select_only()
+        .column(grant::Column::OrganizationId)
+        .distinct()
+        .filter(grant::Column::ListingId.eq(listing))
+        .filter(grant::Column::State.is_in([GrantState::Active, GrantState::Suspended]))
+        .filter(grant::Column::StartsAt.lte(at))
+        .apply_if(after, |query, after| query.filter(grant::Column::OrganizationId.gt(after)))
+        .order_by_asc(grant::Column::OrganizationId)
+        .limit(u64::try_from(limit).unwrap_or(u64::MAX))
+        .into_tuple()
+        .all(conn)
+        .await?)
 }
 
 /// Grants not ended yet whose term is over.

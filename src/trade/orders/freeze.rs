@@ -58,7 +58,7 @@ pub(super) fn freeze(
     };
     let mut lines = Vec::with_capacity(quote.checkout.lines.len());
     for (place, line) in (1..).zip(&quote.checkout.lines) {
-        lines.push(freeze_line(app, quote, line, id, place, now));
+        lines.push(freeze_line(app, quote, line, id, place, now)?);
     }
     OrderFacts::new(order, lines).ok_or_else(|| Error::internal("a quote without a line"))
 }
@@ -80,10 +80,10 @@ fn freeze_line(
     order: OrderId,
     line_no: i32,
     now: OffsetDateTime,
-) -> order_line::Model {
+) -> Result<order_line::Model> {
     let offer = &quote.offer;
     let trial_until = quote.checkout.trial_until.map(Timestamp);
-    order_line::Model {
+    Ok(order_line::Model {
         order_id: order,
         line_no,
         listing_id: line.listing_id,
@@ -111,7 +111,8 @@ fn freeze_line(
         grants_access: true,
         period_from: trial_until.map(|_| Timestamp(now)),
         period_until: trial_until,
-    }
+        slice: quote.slice.as_ref().map(serde_json::to_value).transpose()?,
+    })
 }
 
 /// Who bears the processor's fee of a line. What the composer of a bundle agreed to binds nobody else: the operator's

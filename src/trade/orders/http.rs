@@ -28,6 +28,7 @@ use crate::{
     limits,
     state::AppState,
     terms::licences,
+    trade::slices::SliceIn,
 };
 
 /// The routes of quotes and orders.
@@ -103,6 +104,9 @@ pub struct OrderIn {
     /// What you expect to pay with the order, as it was quoted; if it is another sum by now, nothing is ordered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_total: Option<Money>,
+    /// The part of the rows and columns that you want, at an offer with `plan.slice`; the whole without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<SliceIn>,
 }
 
 /// Left out, it is 1: an idempotency key then stands for the same request either way.
@@ -137,6 +141,7 @@ pub async fn place_order(
         coupon: input.coupon,
         purchase_order: input.purchase_order,
         expected_total: input.expected_total,
+        slice: input.slice,
     };
     let placed = service::place(&app, &actor, wanted, key).await?;
     let status = if placed.fresh { StatusCode::CREATED } else { StatusCode::OK };

@@ -18,5 +18,5 @@ pub use later::{Later, LaterReason};
 pub use model::{OrderError, Step};
 pub use quote::{Ask, Quote, quote};
 pub use service::{PlaceOrder, Placed, approve, cancel, decline, expire_due, place};
-pub use store::OrderFacts;
+pub use store::{OrderFacts, Parties, parties};
 pub(super) use views::{OrderView, views_of};

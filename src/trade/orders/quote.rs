@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use entity::{
     bundle_part,
     ids::{ListingId, OfferId, OrgId},
-    states::{ListingState, OfferKind, PartState},
+    states::{Coverage, ListingState, OfferKind, PartState},
 };
 use time::OffsetDateTime;
 
@@ -14,6 +14,7 @@ use super::{
     pricing::{ForSale, sale_of},
 };
 use crate::{
+    base::Money,
     catalog::listings::{self, SaleFacts},
     error::{Error, Result},
     people::organizations,
@@ -23,6 +24,7 @@ use crate::{
         coupons::{self, Use},
         fees::{self, Sale},
         gross::Taxed,
+        slices::{self, Slice, SliceIn},
         subscriptions,
         tax::{self, Purchase, Supplied},
     },
@@ -39,6 +41,8 @@ pub struct Ask {
     pub coupon: Option<String>,
     /// Units of a month, for the forecast of a metered offer.
     pub expected_units: Option<i64>,
+    /// The part that is wanted; the whole without it.
+    pub slice: Option<SliceIn>,
 }
 
 /// What an order would cost and give.
@@ -50,6 +54,8 @@ pub struct Quote {
     pub quantity: i32,
     /// What it costs.
     pub checkout: Checkout,
+    /// The part that it gives; the whole without it.
+    pub slice: Option<Slice>,
     /// The coupon that the order would use.
     pub(in crate::trade) coupon: Option<Use>,
 }
@@ -82,8 +88,9 @@ pub async fn quote(app: &AppState, ask: &Ask, buyer: Option<OrgId>) -> Result<Qu
         // The catalogue does not know these prices, so a listing can have moved into a theme that must be free.
         require_priceable(app, offer, &sold).await?;
     }
+    let slice = cut_out(app, &mut found.offer, &sold, ask).await?;
     let coupon = match &ask.coupon {
-        Some(code) => Some(usable_coupon(app, offer, code, buyer).await?),
+        Some(code) => Some(usable_coupon(app, &found.offer, code, buyer).await?),
         None => None,
     };
     let default_bps = app.config.trade.operator_bps;
@@ -99,7 +106,17 @@ pub async fn quote(app: &AppState, ask: &Ask, buyer: Option<OrgId>) -> Result<Qu
     // A coupon whose part rounds to nothing is not used up by it.
     let taken = checkout.coupon_minor();
     let coupon = coupon.filter(|_| taken > 0).map(|coupon| coupon.used(taken));
-    Ok(Quote { offer: found.offer, quantity: ask.quantity, checkout, coupon })
+    Ok(Quote { offer: found.offer, quantity: ask.quantity, checkout, slice, coupon })
+}
+
+/// Counts and prices the part that is asked for. From here on the offer is one for that part, at its price: it gives what
+/// was frozen and nothing that comes later.
+async fn cut_out(app: &AppState, offer: &mut SaleOffer, sold: &[Sold], ask: &Ask) -> Result<Option<Slice>> {
+    let (Some(wish), Some(only)) = (&ask.slice, sold.first()) else { return Ok(None) };
+    let quoted = slices::quote(app, offer, only.revision_number, wish).await?;
+    offer.price = Money::new(quoted.price_minor, offer.price.currency);
+    offer.coverage = Coverage::Snapshot;
+    Ok(Some(quoted.slice))
 }
 
 /// Prices `components` and decides their tax. The parts of a price depend on the rate where a processor charges in

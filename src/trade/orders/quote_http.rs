@@ -21,7 +21,10 @@ use crate::{
     error::{Error, Result},
     http::Json,
     state::AppState,
-    trade::prices::Forecast,
+    trade::{
+        prices::Forecast,
+        slices::{Slice, SliceIn},
+    },
 };
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -49,6 +52,8 @@ pub struct QuoteIn {
     /// Units you expect to use in a month, for the forecast of a metered offer.
     #[schema(minimum = 0)]
     pub expected_units: Option<i64>,
+    /// The part of the rows and columns that you want, at an offer with `plan.slice`; the whole without it.
+    pub slice: Option<SliceIn>,
 }
 
 /// A line of a quote. `list_price = volume_discount + coupon_discount + net`.
@@ -208,13 +213,16 @@ pub struct QuoteView {
     pub coverage: Coverage,
     /// The newest revision.
     pub through_revision: i32,
+    /// The part that is quoted, counted exactly: send what you asked for with the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slice: Option<Slice>,
 }
 
 impl TryFrom<Quote> for QuoteView {
     type Error = Error;
 
     fn try_from(quote: Quote) -> Result<Self> {
-        let Quote { offer, quantity, checkout, .. } = quote;
+        let Quote { offer, quantity, checkout, slice, .. } = quote;
         let first = checkout.lines.first().ok_or_else(|| Error::internal("a quote without a line"))?;
         let money = |minor| Money::new(minor, checkout.total.currency);
         let sum = |part: fn(&QuotedLine) -> Money| {
@@ -253,6 +261,7 @@ impl TryFrom<Quote> for QuoteView {
             approval_required: offer.approval_required,
             coverage: offer.coverage,
             through_revision: first.revision_number,
+            slice,
         })
     }
 }
@@ -262,13 +271,14 @@ impl TryFrom<Quote> for QuoteView {
     responses(
         (status = 200, description = "The quote", body = QuoteView),
         (status = 404, description = "No such offer is open to you"),
-        (status = 409, description = "The bundle is not complete, or the coupon is used up")))]
+        (status = 409, description = "The bundle is not complete, the coupon is used up, or the rows for slices are still being counted")))]
 pub async fn create_quote(
     State(app): State<AppState>,
     visitor: Visitor,
     Json(input): Json<QuoteIn>,
 ) -> Result<Json<QuoteView>> {
-    let QuoteIn { offer_id, quantity, coupon, expected_units } = input;
-    let quote = quote::quote(&app, &Ask { offer_id, quantity, coupon, expected_units }, visitor.org_id()).await?;
+    let QuoteIn { offer_id, quantity, coupon, expected_units, slice } = input;
+    let ask = Ask { offer_id, quantity, coupon, expected_units, slice };
+    let quote = quote::quote(&app, &ask, visitor.org_id()).await?;
     Ok(Json(quote.try_into()?))
 }

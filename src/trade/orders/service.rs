@@ -31,6 +31,7 @@ use crate::{
     trade::{
         coupons, methods,
         payments::{self, Means, complete, store as payment_store},
+        slices::SliceIn,
         subscriptions,
     },
 };
@@ -59,12 +60,14 @@ pub struct PlaceOrder {
     pub purchase_order: Option<String>,
     /// What the buyer expects to pay now; another sum is refused.
     pub expected_total: Option<Money>,
+    /// The part that is wanted; the whole without it.
+    pub slice: Option<SliceIn>,
 }
 
 impl PlaceOrder {
     fn ask(&self) -> Ask {
         let (quantity, coupon) = (self.quantity, self.coupon.clone());
-        Ask { offer_id: self.offer_id, quantity, coupon, expected_units: None }
+        Ask { offer_id: self.offer_id, quantity, coupon, expected_units: None, slice: self.slice.clone() }
     }
 }
 

@@ -310,3 +310,39 @@ pub(super) async fn grants_of(
         .await?;
     Ok(found.into_iter().map(|(order, line, grant)| ((order, line), grant)).collect())
 }
+
+/// Whom an order is between, as far as they are told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parties {
+    /// The listing of its first line.
+    pub listing: ListingId,
+    /// Who sells something of it, each once.
+    pub sellers: Vec<OrgId>,
+}
+
+/// Whom these orders are between; one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn parties(conn: &impl ConnectionTrait, ids: &[OrderId]) -> Result<HashMap<OrderId, Parties>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let lines: Vec<(OrderId, ListingId, OrgId)> = order_line::Entity::find()
+        .select_only()
+        .columns([order_line::Column::OrderId, order_line::Column::ListingId, order_line::Column::ProviderId])
+        .filter(order_line::Column::OrderId.is_in(ids.iter().copied()))
+        .order_by_asc(order_line::Column::OrderId)
+        .order_by_asc(order_line::Column::LineNo)
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let mut found = HashMap::new();
+    for (order, listing, seller) in lines {
+        let parties: &mut Parties = found.entry(order).or_insert_with(|| Parties { listing, sellers: Vec::new() });
+        if !parties.sellers.contains(&seller) {
+            parties.sellers.push(seller);
+        }
+    }
+    Ok(found)
+}

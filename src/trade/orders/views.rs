@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     ports::payments::Action,
     state::AppState,
-    trade::payments::store as payment_store,
+    trade::{payments::store as payment_store, slices::Slice},
 };
 
 /// A line of an order: one, or one for each listing of a bundle.
@@ -59,6 +59,9 @@ pub struct LineView {
     /// Until when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub period_until: Option<Timestamp>,
+    /// The part of the rows and columns that was bought; absent for the whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slice: Option<Slice>,
     /// The grant, once completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant_id: Option<GrantId>,
@@ -270,6 +273,7 @@ fn line_view(line: &order_line::Model, currency: Currency, grant_id: Option<Gran
         fee_bps: line.fee_bps,
         period_from: line.period_from,
         period_until: line.period_until,
+        slice: line.slice.clone().map(serde_json::from_value).transpose()?,
         grant_id,
     })
 }

@@ -96,7 +96,8 @@ pub struct RefundView {
     /// What the operator said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision_note: Option<String>,
-    /// Why the processor refused, or the money came back.
+    /// Why it failed, or, to the operator, why the processor has not taken it yet; the parties read that it is on its
+    /// way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure_text: Option<String>,
     /// When the money left.

@@ -1,4 +1,5 @@
-//! What of a refund a provider among several is shown: what it takes of its own lines.
+//! What the parties of a refund are shown of it: a provider among several what it takes of its own lines, and nobody
+//! but the operator why the processor lets it wait.
 
 use std::collections::HashMap;
 
@@ -18,8 +19,15 @@ use crate::{
     },
 };
 
+/// Said of a refund that the processor did not take at the first try. Why is the operator's to mend: its balance there
+/// may not hold the amount yet.
+const ON_ITS_WAY: &str = "It is on its way: the payment processor has not taken it yet, and is asked again by itself.";
+
 /// The refunds as `org` is shown them: of an order that others sold as well, over what is its own.
 pub(super) async fn shown_to(app: &AppState, org: OrgId, mut rows: Vec<refund::Model>) -> Result<Vec<refund::Model>> {
+    for row in rows.iter_mut().filter(|row| row.state == RefundState::Approved && row.failure_text.is_some()) {
+        row.failure_text = Some(ON_ITS_WAY.to_owned());
+    }
     let others: Vec<OrderId> = rows.iter().filter(|row| row.buyer_id != org).map(|row| row.order_id).collect();
     if others.is_empty() {
         return Ok(rows);

@@ -2,9 +2,9 @@
 
 use entity::{
     Timestamp, grant,
-    ids::{SavedMethodId, SubscriptionId},
+    ids::{GrantId, SavedMethodId, SubscriptionId},
     offer,
-    states::{OfferKind, OrderOrigin, SubscriptionKind, SubscriptionState},
+    states::{Coverage, OfferKind, OrderOrigin, SubscriptionKind, SubscriptionState},
     subscription, subscription_period,
 };
 use serde_json::json;
@@ -272,13 +272,27 @@ async fn next_period(
     if let Some(before) = row.grant_id {
         store::move_grant_end(tx, before, Some(from.0)).await?;
     }
+    let before = row.grant_id;
     let span = Span { number: row.period_no.saturating_add(1), from: from.0, until: until.0 };
     enter(row, span);
     row.state = SubscriptionState::Active;
     row.next_action_at = Some(Timestamp(model::next_look(until.0, now)));
     if let Some(own) = own {
+        if let Some(before) = before {
+            stay_on_major(tx, own, before).await?;
+        }
         row.grant_id = Some(own.id);
         own.ends_at = Some(Timestamp(model::access_until(row, now)));
+    }
+    Ok(())
+}
+
+/// A renewal is no consent to data that breaks what the grant before was made on.
+async fn stay_on_major(tx: &Tx, own: &mut grant::Model, before: GrantId) -> Result<()> {
+    let before = store::grant(tx, before).await?;
+    if own.coverage == Coverage::WhileActive && before.coverage == Coverage::WhileActive {
+        own.through_revision = before.through_revision;
+        own.accepted_major = before.accepted_major;
     }
     Ok(())
 }

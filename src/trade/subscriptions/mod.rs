@@ -22,5 +22,5 @@ mod views;
 pub(in crate::trade) use begin::on_completed;
 pub use model::Wish;
 pub(in crate::trade) use opening::require_method;
-pub(in crate::trade) use store::{charged_on, had_trial};
+pub(in crate::trade) use store::{charged_on, had_trial, is_kept};
 pub use sweep::advance_due;

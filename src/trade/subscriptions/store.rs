@@ -203,6 +203,20 @@ pub(super) async fn move_grant_end(tx: &Tx, id: GrantId, until: Option<OffsetDat
     Ok(())
 }
 
+/// The grant of a subscription.
+pub(super) async fn grant(tx: &Tx, id: GrantId) -> Result<grant::Model> {
+    let row = grant::Entity::find_by_id(id).one(tx.conn()).await?;
+    row.ok_or_else(|| Error::internal(format!("a subscription names {id}, which is not there")))
+}
+
+/// Whether something may still be charged for, or opens, this grant again and again.
+pub(in crate::trade) async fn is_kept(tx: &Tx, id: GrantId) -> Result<bool> {
+    let live = subscription::Entity::find()
+        .filter(subscription::Column::GrantId.eq(id))
+        .filter(subscription::Column::State.is_in(LIVE));
+    Ok(live.one(tx.conn()).await?.is_some())
+}
+
 /// Ends an open grant at `now`.
 pub(super) async fn end_grant(tx: &Tx, id: GrantId, reason: &str, now: OffsetDateTime) -> Result<bool> {
     let updated = grant::Entity::update_many()

@@ -94,7 +94,22 @@ impl Meters {
     /// # Errors
     /// `Conflict` when the budget or the units are used up, with what to do about it.
     pub async fn admit(&self, db: &Db, meter: MeterId, bytes: u64, now: OffsetDateTime) -> Result<Arc<Reservation>> {
-        let asked = Asked { requests: 1, bytes: i64::try_from(bytes).unwrap_or(i64::MAX) };
+        self.admit_all(db, meter, (1, bytes), now).await
+    }
+
+    /// Lets so many downloads of so many bytes together through, or none of them.
+    ///
+    /// # Errors
+    /// As [`Meters::admit`].
+    pub async fn admit_all(
+        &self,
+        db: &Db,
+        meter: MeterId,
+        (requests, bytes): (usize, u64),
+        now: OffsetDateTime,
+    ) -> Result<Arc<Reservation>> {
+        let fits = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let asked = Asked { requests: fits(requests as u64), bytes: fits(bytes) };
         // Reserved first and read then: what was counted in between is seen twice, never missed.
         let (reservation, being_sent) = self.reserve(meter, asked);
         let row = store::find(db.read(), meter).await?.ok_or_else(|| Error::internal(format!("{meter} is gone")))?;

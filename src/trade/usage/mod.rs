@@ -6,6 +6,7 @@
 
 mod budget;
 mod gate;
+mod handed_out;
 pub mod http;
 mod model;
 mod packs;
@@ -16,6 +17,7 @@ mod views;
 
 pub(in crate::trade) use budget::{close_month, open_meter};
 pub use gate::{Meters, Reservation};
+pub use handed_out::{HandedOut, hand_out};
 pub(in crate::trade) use model::month_of;
 pub(in crate::trade) use packs::add_pack;
 pub use packs::withdraw_pack;

@@ -25,20 +25,20 @@ impl Probe {
         Self { body: Some(body), ..Self::default() }
     }
 
-    fn at(name: &'static str, value: impl Into<String>) -> Self {
+    pub fn at(name: &'static str, value: impl Into<String>) -> Self {
         Self::default().and(name, value)
     }
 
-    fn and(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub fn and(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.path.push((name, value.into()));
         self
     }
 
-    fn with(self, body: Value) -> Self {
+    pub fn with(self, body: Value) -> Self {
         Self { body: Some(body), ..self }
     }
 
-    fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
@@ -56,6 +56,12 @@ pub async fn probe(app: &TestApp, world: &World, name: &str, acting: &Acting) ->
         .or_else(|| settlement_probe(world, name))
         .or_else(|| bank_probe(world, name));
     if known.is_none() {
+        known = world.shared.probe(app, world, name).await;
+    }
+    if known.is_none() {
+        known = terms_probe(app, world, name).await;
+    }
+    if known.is_none() {
         known = trade_probe(app, world, name).await;
     }
     if known.is_none() {
@@ -63,6 +69,9 @@ pub async fn probe(app: &TestApp, world: &World, name: &str, acting: &Acting) ->
     }
     if known.is_none() {
         known = subscription_probe(app, world, name).await;
+    }
+    if known.is_none() {
+        known = notices_probe(app, world, name).await;
     }
     if known.is_none() {
         known = people_probe(app, world, name, acting).await;
@@ -75,9 +84,13 @@ async fn catalogue_probe(app: &TestApp, world: &World, name: &str) -> Option<Pro
     Some(match name {
         "search_listings" | "list_listings_in_review" => Probe::default(),
         "create_listing" => Probe::json(listing_in()),
-        "get_listing" | "list_revisions" | "list_offers" => Probe::at("id", &world.listing),
+        "get_listing" | "list_revisions" | "list_offers" | "get_changelog" | "list_row_keys" => {
+            Probe::at("id", &world.listing)
+        }
         "list_listing_deliveries" | "get_listing_delivery_summary" => Probe::at("id", &world.listing),
-        "get_listing draft" | "list_revisions draft" | "list_offers draft" => Probe::at("id", &world.draft),
+        "get_listing draft" | "list_revisions draft" | "list_offers draft" | "get_changelog draft" => {
+            Probe::at("id", &world.draft)
+        }
         "edit_listing" => {
             let draft = app.draft(home, &json!({})).await;
             Probe::at("id", draft).header("if-match", "\"1\"").with(json!({"place": "Fukui city"}))
@@ -97,13 +110,33 @@ async fn catalogue_probe(app: &TestApp, world: &World, name: &str) -> Option<Pro
         "retire_listing" => Probe::at("id", app.published(home, &json!({})).await),
         "open_revision" => Probe::at("id", app.draft(home, &json!({})).await).with(json!({})),
         "get_revision" => Probe::at("id", &world.revision),
-        "get_revision draft" => Probe::at("id", &world.draft_revision),
+        "get_revision draft" | "preview_version" => Probe::at("id", &world.draft_revision),
         "put_file" => Probe::at("id", open_revision(app, world).await).and("name", "more.csv").with(json!("a\n1\n")),
         "discard_revision" | "publish_revision" => Probe::at("id", open_revision(app, world).await),
         "delete_file" => Probe::at("id", open_revision(app, world).await).and("name", "levels.csv"),
         "get_file_profile" => Probe::at("id", &world.file),
         "get_file_profile draft" => Probe::at("id", &world.draft_file),
+        "list_row_keys draft" => Probe::at("id", &world.draft),
+        "set_row_key" => {
+            Probe::at("id", &world.listing).and("name", "levels.csv").with(json!({"columns": ["station"]}))
+        }
+        "remove_row_key" => {
+            set_row_key(app, home, &world.listing).await;
+            Probe::at("id", &world.listing).and("name", "levels.csv")
+        }
         "set_sample_policy" => Probe::at("id", &world.file).with(json!({"show": "none"})),
+        "set_file_reference" => {
+            let revision = open_revision(app, world).await;
+            let shown = app.as_org(home, "GET", &format!("/api/v1/revisions/{revision}")).send().await.expect(200);
+            Probe::at("id", shown.str("/files/0/id")).with(json!({"time_zone": "Europe/Copenhagen"}))
+        }
+        _ => return None,
+    })
+}
+
+async fn terms_probe(app: &TestApp, world: &World, name: &str) -> Option<Probe> {
+    let home = &world.home;
+    Some(match name {
         "list_licences" => Probe::default(),
         "create_licence" | "preview_licence" => Probe::json(json!({"preset": "internal_use"})),
         "get_licence" => Probe::at("id", &world.licence),
@@ -179,7 +212,20 @@ async fn trade_probe(app: &TestApp, world: &World, name: &str) -> Option<Probe> 
                 json!({"success_url": "https://maps.example/thanks", "cancel_url": "https://maps.example/basket"});
             Probe::at("order_id", text(&placed, "/id")).with(pages).once()
         }
-        "get_grant" => Probe::at("grant_id", &world.grant),
+        "get_grant" | "list_grant_versions" => Probe::at("grant_id", &world.grant),
+        "accept_grant_version" => {
+            let running = free_grant(app, (home, partner), &world.approved_offer).await;
+            Probe::at("grant_id", running).with(json!({"major": 1}))
+        }
+        "download_changes" => {
+            let running = free_grant(app, (home, partner), &world.approved_offer).await;
+            set_row_key(app, partner, &text(&world.approved_offer, "/listing_id")).await;
+            Probe { query: "?file=levels.csv&from=1.0.0".to_owned(), ..Probe::at("id", running) }
+        }
+        "revoke_grant" => {
+            let given = free_grant(app, (partner, home), &world.offer).await;
+            Probe::at("grant_id", given).with(json!({"reason": "It was passed on."}))
+        }
         "list_grant_files" | "list_grant_deliveries" => Probe::at("id", &world.grant),
         "create_fee_rule" => Probe::json(json!({"operator_bps": 1_500})).once(),
         "download_file" | "probe_file" => {
@@ -194,6 +240,19 @@ async fn trade_probe(app: &TestApp, world: &World, name: &str) -> Option<Probe> 
         "get_problem" => Probe::at("slug", "not-found"),
         _ => return None,
     })
+}
+
+/// Names the key of the one table of a listing.
+async fn set_row_key(app: &TestApp, org: &TestOrg, listing: &str) {
+    let path = format!("/api/v1/listings/{listing}/row-keys/levels.csv");
+    app.as_org(org, "PUT", &path).json(&json!({"columns": ["station"]})).send().await.expect(200);
+}
+
+/// A grant of what is free once its provider approves.
+async fn free_grant(app: &TestApp, (buyer, provider): (&TestOrg, &TestOrg), offer: &Value) -> String {
+    let placed = text(&order(app, buyer, offer, None).await, "/id");
+    let path = format!("/api/v1/orders/{placed}/approve");
+    app.as_org(provider, "POST", &path).json(&json!({})).send().await.expect(200).str("/grant_id")
 }
 
 async fn subscription_probe(app: &TestApp, world: &World, name: &str) -> Option<Probe> {
@@ -244,6 +303,8 @@ fn settlement_probe(world: &World, name: &str) -> Option<Probe> {
         "get_payout_account" => Probe::default(),
         "start_onboarding" => Probe::json(json!({"return_url": "https://rivers.example/back"})),
         "run_reconciliation" => Probe::json(json!({})),
+        "request_verification" | "list_verifications" => Probe::default(),
+        "get_verification" => Probe::at("id", &world.verification),
         "get_reconciliation" => Probe::at("id", &world.reconciliation),
         "list_documents" | "get_vat_summary" => Probe::default(),
         "get_document" | "get_document_pdf" | "get_document_ubl" => Probe::at("document_id", &world.document),
@@ -347,6 +408,53 @@ pub async fn asked_back(app: &TestApp, buyer: &TestOrg, order: &str) -> String {
     request.header("idempotency-key", fresh()).json(&body).send().await.expect(201).str("/id")
 }
 
+async fn notices_probe(app: &TestApp, world: &World, name: &str) -> Option<Probe> {
+    let endpoint = async || {
+        let body = json!({"url": "http://127.0.0.1:9/hook"});
+        // An organisation has a few at most, so what is tried out is taken away before.
+        let listed = app.as_org(&world.home, "GET", "/api/v1/webhook-endpoints").send().await.expect(200).json();
+        for old in listed["items"].as_array().expect("a list") {
+            let path = format!("/api/v1/webhook-endpoints/{}", text(old, "/id"));
+            app.as_org(&world.home, "DELETE", &path).send().await.expect(204);
+        }
+        let made = app.as_org(&world.home, "POST", "/api/v1/webhook-endpoints").json(&body).send().await;
+        made.expect(201).str("/id")
+    };
+    Some(match name {
+        "list_notices" | "stream_notices" | "get_unread_notices" | "list_notice_kinds" | "list_webhook_endpoints" => {
+            Probe::default()
+        }
+        "get_mail_preferences" => Probe::default(),
+        "set_mail_preferences" => Probe::json(json!({"items": [{"kind": "*", "mode": "off"}]})),
+        "unsubscribe_from_mails" => {
+            let (org, account) = (world.home.id, world.home.owner);
+            let signature = app.app.secrets.sign_link(&format!("unsubscribe {org} {account}"));
+            Probe::at("token", format!("{org}.{account}.{signature}"))
+        }
+        "mark_notices_read" => Probe::json(json!({"cursor": 0})),
+        "create_webhook_endpoint" => {
+            endpoint().await;
+            Probe::json(json!({"url": "http://127.0.0.1:9/hook"}))
+        }
+        "change_webhook_endpoint" => {
+            Probe::at("id", endpoint().await).header("if-match", "\"1\"").with(json!({"description": "Mine"}))
+        }
+        "replay_webhook_endpoint" => Probe::at("id", endpoint().await).with(json!({"after": 0})),
+        "get_webhook_delivery" | "retry_webhook_delivery" => {
+            let id = endpoint().await;
+            let path = format!("/api/v1/webhook-endpoints/{id}/test");
+            let delivery = app.as_org(&world.home, "POST", &path).send().await.expect(202).str("/id");
+            Probe::at("id", id).and("delivery_id", delivery)
+        }
+        "get_webhook_endpoint"
+        | "delete_webhook_endpoint"
+        | "rotate_webhook_secret"
+        | "test_webhook_endpoint"
+        | "list_webhook_deliveries" => Probe::at("id", endpoint().await),
+        _ => return None,
+    })
+}
+
 async fn people_probe(app: &TestApp, world: &World, name: &str, acting: &Acting) -> Option<Probe> {
     let home = &world.home;
     let in_home = || Probe::at("organization_id", home.id.to_string());
@@ -362,7 +470,10 @@ async fn people_probe(app: &TestApp, world: &World, name: &str, acting: &Acting)
             }
             Probe::json(json!({"refresh_token": tokens.refresh}))
         }
-        "get_my_account" | "log_out" | "list_audit_events" => Probe::default(),
+        "get_my_account" | "log_out" | "list_audit_events" | "list_storage_findings" | "list_slice_failures" => {
+            Probe::default()
+        }
+        "retry_slice" => Probe::at("id", failed_slice(app).await),
         "change_my_password" => {
             Probe::json(json!({"current_password": PASSWORD, "new_password": "seagull lamp harbour"}))
         }
@@ -399,4 +510,34 @@ async fn invite(app: &TestApp, world: &World, email: &str) -> (String, String) {
     let body = json!({"email": email, "role": "viewer"});
     let made = app.request("POST", &path).bearer(owner).json(&body).send().await.expect(201);
     (made.str("/id"), made.str("/token"))
+}
+
+/// Something of a slice that could not be made.
+async fn failed_slice(app: &TestApp) -> String {
+    let file = entity::file::Entity::find().one(app.app.db.read()).await.expect("reads").expect("a file");
+    let (id, now) = (entity::ids::SliceId::derived(&fresh()), entity::Timestamp(app.clock.now()));
+    let row = entity::slice_task::Model {
+        id,
+        file_id: file.id,
+        grant_id: None,
+        time_column: fresh(),
+        slice: None,
+        state: entity::states::RenditionState::Failed,
+        attempts: 1,
+        run_at: now,
+        lease_until: None,
+        progress_permille: 0,
+        files: None,
+        size_bytes: None,
+        row_count: None,
+        error: Some("A test.".to_owned()),
+        created_at: now,
+        made_at: None,
+    };
+    app.write(async move |tx: &torv::db::Tx| {
+        let row = sea_orm::IntoActiveModel::into_active_model(row);
+        entity::slice_task::Entity::insert(row).exec_without_returning(tx.conn()).await.expect("inserts");
+    })
+    .await;
+    id.to_string()
 }

@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use serde_json::{Value, json};
 use time::Duration;
 
-use super::recurring::Recurring;
+use super::{recurring::Recurring, sharing::Shared};
 use crate::support::{May, TestApp, TestOrg, sales::money};
 
 /// Who tries.
@@ -95,6 +95,8 @@ pub struct World {
     /// An invoice of `home` to `partner`.
     pub document: String,
     pub reconciliation: String,
+    /// A verification the operator asked for.
+    pub verification: String,
     /// A refund that `home` asks for, disputes about its sales, and a debt of it that is to be given up.
     pub refund: String,
     pub dispute: String,
@@ -104,6 +106,8 @@ pub struct World {
     pub recurring: Recurring,
     /// What the operator brought in from its bank.
     pub bank: BankWorld,
+    /// A table that `home` holds a grant on.
+    pub shared: Shared,
     /// A webhook of the processor: its signature and its body.
     pub webhook: (String, String),
 }
@@ -139,6 +143,8 @@ impl World {
         app.as_org(&home, "PUT", &path).json(&tax_profile()).send().await.expect(200);
         let (payout, write_off) = paid_out(app, &home, &partner, &operator).await;
         let document = document_of(app, &home, &partner).await;
+        let verification = app.as_org(&operator, "POST", "/api/v1/verifications").send().await.expect(202).str("/id");
+        app.run_jobs().await;
         let reconciliation = app
             .as_org(&operator, "POST", "/api/v1/reconciliations")
             .json(&json!({}))
@@ -178,6 +184,7 @@ impl World {
         let files = app.as_org(&home, "GET", &format!("/api/v1/grants/{grant}/files")).send().await.expect(200);
 
         let recurring = Recurring::build(app, (&home, &listing), (&partner, &sold)).await;
+        let shared = Shared::build(app, &home, &partner).await;
 
         Self {
             licence: licence(app, &home).await,
@@ -201,9 +208,11 @@ impl World {
             order,
             grant,
             link: files.str("/items/0/url"),
+            shared,
             payout,
             document,
             reconciliation,
+            verification,
             refund,
             dispute,
             other_dispute,

@@ -150,6 +150,31 @@ on_both! {
         app.as_org(&app.provider().await, "GET", &format!("/api/v1/orders/{id}")).send().await.expect(404);
     }
 
+    async fn a_provider_of_a_bundle_proves_the_sale_and_reads_no_other_share(app) {
+        let bundle = accepted(app, 10_001).await;
+        let buyer = app.buyer().await;
+        let id = app.order(&buyer, &bundle.sale, "k", VISA).await.expect(201).str("/id");
+        app.run_jobs().await;
+        let keys = app.get("/api/v1/transparency/keys").await.expect(200).bytes;
+        let keys = torv_receipt::TrustedKeys::from_json(&keys).expect("keys");
+        let path = format!("/api/v1/orders/{id}/proof");
+        let whole = app.as_org(&buyer, "GET", &path).send().await.expect(200).bytes;
+        let whole = torv_receipt::verify(&whole, &keys).expect("holds");
+        assert_eq!(whole.statement.open_lines().count(), bundle.providers.len());
+        for provider in &bundle.providers {
+            let seen = app.as_org(provider, "GET", &path).send().await.expect(200).bytes;
+            let verified = torv_receipt::verify(&seen, &keys).expect("holds");
+            assert_eq!((verified.index, verified.tree_head.root), (whole.index, whole.tree_head.root));
+            let own = provider.id.to_string();
+            assert!(verified.statement.open_lines().all(|line| line.provider == own));
+            assert_eq!((verified.statement.open_lines().count(), verified.statement.lines.len()), (1, bundle.providers.len()));
+            let text = String::from_utf8(seen).expect("text");
+            for other in whole.statement.open_lines().filter(|line| line.provider != own) {
+                assert!(!text.contains(&other.provider) && !text.contains(&other.listing), "{text}");
+            }
+        }
+    }
+
     async fn a_refund_of_a_bundle_reaches_every_provider_and_the_operator_decides(app) {
         let operator = app.operator().await;
         let bundle = accepted(app, 10_000).await;

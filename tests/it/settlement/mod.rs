@@ -10,6 +10,7 @@ mod proof;
 mod receipt_cli;
 mod reconciliation;
 mod statements;
+mod verifications;
 mod verify;
 mod year;
 

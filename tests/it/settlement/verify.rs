@@ -4,7 +4,10 @@ use entity::{
     licence_document, order, organization, payment, payout,
     states::{OrderState, PaymentState, PayoutState},
 };
-use sea_orm::{ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait as _, DatabaseConnection, EntityTrait as _, IntoActiveModel as _, PaginatorTrait as _,
+    QueryFilter as _, sea_query::Expr,
+};
 use time::Duration;
 use torv::{db::Tx, settlement::verify::verify_all};
 
@@ -50,6 +53,37 @@ async fn set_order(app: &TestApp, id: OrderId, column: order::Column, value: imp
 }
 
 on_both! {
+    async fn trading_meanwhile_is_no_violation(app) {
+        let (provider, buyer) = (app.provider().await, app.buyer().await);
+        app.sell(&provider, &buyer, money(10_001, "EUR")).await;
+        let before = app.app.db.snapshot().await.expect("begins");
+        let orders = async |conn: &DatabaseConnection| order::Entity::find().count(conn).await.expect("counts");
+        let seen = async || order::Entity::find().count(before.conn()).await.expect("counts");
+        assert_eq!((seen().await, orders(app.app.db.read()).await), (1, 1));
+        app.sell(&provider, &buyer, money(10_002, "EUR")).await;
+        assert_eq!((seen().await, orders(app.app.db.read()).await), (1, 2), "a snapshot stays as it was");
+        drop(before);
+
+        let trade = async {
+            for price in 0..5 {
+                app.sell(&provider, &buyer, money(500 + price, "EUR")).await;
+                app.run_jobs().await;
+            }
+        };
+        let look = async {
+            let mut looks = Vec::new();
+            for _ in 0..20 {
+                looks.push(verify_all(&app.app, |_, _| {}).await.expect("reads"));
+            }
+            looks
+        };
+        let ((), looks) = tokio::join!(trade, look);
+        for report in looks {
+            assert_eq!(report.all_violations().collect::<Vec<_>>(), Vec::<&str>::new());
+        }
+        assert_eq!(orders(app.app.db.read()).await, 7);
+    }
+
     async fn a_clean_exchange_verifies_with_its_figures(app) {
         assert_eq!(violations(app).await, "");
         two_sales(app).await;

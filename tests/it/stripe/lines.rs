@@ -48,4 +48,25 @@ with_twin! {
         it.advance(Duration::hours(2)).await;
         assert_eq!(it.app.exceptions(&operator, "&state=open").await.len(), 0);
     }
+
+    async fn a_balance_with_a_fraction_of_a_minor_unit_is_an_exception_and_stops_no_reconciliation(it) {
+        let operator = it.app.operator().await;
+        let in_isk = json!({"kind": "one_off", "price": {"minor": 999, "currency": "ISK"}});
+        let (sale, buyer) = it.app.market(&in_isk).await;
+        it.app.order(&buyer, &sale, "isk", Some("pm_card_visa")).await.expect(201);
+        it.advance(Duration::hours(2)).await;
+        let reconcile = async || {
+            let request = it.app.as_org(&operator, "POST", "/api/v1/reconciliations").json(&json!({}));
+            request.send().await.expect(201).json()
+        };
+        let report = reconcile().await;
+        let found = it.app.exceptions(&operator, "&class=unreadable_balance").await;
+        assert_eq!((found.len(), &found[0]["currency"]), (1, &json!("ISK")), "{found:#?}");
+        let sentence = found[0]["sentence"].as_str().expect("a sentence");
+        assert!(sentence.contains("in Stripe's units of ISK"), "{sentence}");
+        let totals = report["report"]["totals"].as_array().expect("totals");
+        assert!(totals.iter().any(|row| row["currency"] == "ISK" && row["processor_balance_minor"] != 0), "{report:#}");
+        reconcile().await;
+        assert_eq!(it.app.exceptions(&operator, "&class=unreadable_balance").await.len(), 1);
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use time::Duration;
 
 use super::market::{DECLINED_LATER, Subscribed, meter};
-use crate::support::{Answer, TestApp, on_both, one_off};
+use crate::support::{Answer, TestApp, gauges, on_both, one_off};
 
 /// A link to a file of the grant that the subscription gives, without the host.
 pub async fn link(app: &TestApp, of: &Subscribed) -> String {
@@ -200,6 +200,74 @@ on_both! {
         assert_eq!(usage(app, &subscribed, "").await["units"], json!(sent));
         while download(app, &subscribed).await == 200 {}
         assert_eq!(usage(app, &subscribed, "").await["units"], 5, "none was lost to the race");
+    }
+
+    /// Trap: a client of Delta Sharing fetches one file in a dozen requests, and gives some of them up.
+    async fn shared_tables_count_once_when_they_are_handed_out(app) {
+        let subscribed = app.metered("request", &json!({})).await;
+        budget(app, &subscribed, Some(30)).await.expect(200);
+        for number in 2..=7 {
+            app.table(subscribed.sale.listing.parse().unwrap(), number, "gauges.parquet", &gauges(10, 10)).await;
+        }
+        let get = async |path: &str| app.as_org(&subscribed.buyer, "GET", path).send().await;
+        let share = get("/delta-sharing/shares").await.expect(200).str("/items/0/name");
+        let schema = get(&format!("/delta-sharing/shares/{share}/all-tables")).await.expect(200).str("/items/0/schema");
+        let path = format!("/delta-sharing/shares/{share}/schemas/{schema}/tables/gauges/query");
+        let query = async |version: i32| app.as_org(&subscribed.buyer, "POST", &path).json(&json!({"version": version})).send().await;
+        for version in 2..=6 {
+            for _ in 0..2 {
+                let answer = query(version).await.expect(200);
+                let file: Value = serde_json::from_str(answer.text().lines().nth(2).unwrap()).unwrap();
+                let url = file["file"]["url"].as_str().unwrap().strip_prefix("http://127.0.0.1:8080").unwrap().to_owned();
+                app.request("GET", &url).header("range", "bytes=-100").send().await.expect(206);
+                app.get(&url).await.expect(200);
+            }
+            app.app.recorder.flush().await;
+            assert_eq!(usage(app, &subscribed, "").await["units"], version - 1, "once for each file");
+        }
+        query(7).await.expect(403);
+        query(6).await.expect(200);
+        let rows = format!("/api/v1/listings/{}/rows", subscribed.sale.listing);
+        get(&rows).await.expect(409);
+        budget(app, &subscribed, Some(40)).await.expect(200);
+        get(&rows).await.expect(200);
+        app.app.recorder.flush().await;
+        assert_eq!(usage(app, &subscribed, "").await["units"], 6, "a page of rows is one request");
+    }
+
+    async fn what_changed_in_a_shared_table_counts_once_and_all_of_a_feed_or_nothing(app) {
+        let subscribed = app.metered("request", &json!({})).await;
+        budget(app, &subscribed, Some(30)).await.expect(200);
+        let (provider, listing) = (&subscribed.sale.provider, &subscribed.sale.listing);
+        let key = format!("/api/v1/listings/{listing}/row-keys/levels.csv");
+        app.as_org(provider, "PUT", &key).json(&json!({"columns": ["station"]})).send().await.expect(200);
+        for body in ["station,level\nAsuwa,2.25\n", "station,level\nAsuwa,3.25\n", "station,level\nAsuwa,4.25\n", "station,level\nAsuwa,5.25\n",
+            "station,level\nAsuwa,6.25\n"] {
+            app.publish_data(provider, listing, "levels.csv", body).await;
+            app.run_jobs().await;
+        }
+        let get = async |path: &str| app.as_org(&subscribed.buyer, "GET", path).send().await;
+        let share = get("/delta-sharing/shares").await.expect(200).str("/items/0/name");
+        let schema = get(&format!("/delta-sharing/shares/{share}/all-tables")).await.expect(200).str("/items/0/schema");
+        let path = format!("/delta-sharing/shares/{share}/schemas/{schema}/tables/levels/changes");
+        for (query, units) in [("2&endingVersion=3", 2), ("2&endingVersion=3", 2), ("3&endingVersion=4", 3)] {
+            let answer = get(&format!("{path}?startingVersion={query}")).await.expect(200);
+            for line in answer.text().lines().skip(2) {
+                let file: Value = serde_json::from_str(line).unwrap();
+                let url = file["cdf"]["url"].as_str().unwrap().strip_prefix("http://127.0.0.1:8080").unwrap().to_owned();
+                app.request("GET", &url).header("range", "bytes=-100").send().await.expect(206);
+                app.get(&url).await.expect(200);
+            }
+            app.app.recorder.flush().await;
+            assert_eq!(usage(app, &subscribed, "").await["units"], units, "once for each file");
+        }
+        let all = format!("{path}?startingVersion=1");
+        get(&all).await.expect(403);
+        assert_eq!(usage(app, &subscribed, "").await["units"], 3, "what was refused costs nothing");
+        budget(app, &subscribed, Some(40)).await.expect(200);
+        get(&all).await.expect(200);
+        get(&all).await.expect(200);
+        assert_eq!(usage(app, &subscribed, "").await["units"], 6, "and with it the table in its first version");
     }
 
     async fn an_unmetered_grant_is_not_counted(app) {

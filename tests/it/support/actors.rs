@@ -125,6 +125,7 @@ impl TestApp {
             expires_at: Set(Timestamp(now + time::Duration::days(366))),
             revoked_at: Set(None),
             last_used_at: Set(None),
+            grant_id: Set(None),
         };
         self.app
             .db

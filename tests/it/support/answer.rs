@@ -42,7 +42,10 @@ impl Request {
         let request = self.builder.body(self.body).expect("a well-formed request");
         let response = self.router.oneshot(request).await.expect("the router never fails");
         let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+        // A stream has no end to wait for.
+        let streams = parts.headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let bytes_max = if streams { 0 } else { usize::MAX };
+        let bytes = axum::body::to_bytes(body, bytes_max).await.unwrap_or_default();
         Answer { status: parts.status.as_u16(), headers: parts.headers, bytes: bytes.to_vec() }
     }
 }

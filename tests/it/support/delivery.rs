@@ -149,6 +149,7 @@ impl TestApp {
             published_at: Set((state == RevisionState::Published).then_some(now)),
             file_count: Set(1),
             size_bytes: Set(size_bytes),
+            ..Default::default()
         };
         self.insert(revision).await;
         let row = file::ActiveModel {
@@ -164,7 +165,9 @@ impl TestApp {
             profile_state: Set(ProfileState::Pending),
             profile: Set(None),
             profile_error: Set(None),
-            sample_policy: Set(json!({})),
+            sample_policy: Set(json!({"show": "full"})),
+            time_zone: Set(None),
+            crs: Set(None),
         };
         self.insert(row).await;
         id

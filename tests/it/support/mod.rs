@@ -3,13 +3,19 @@
 
 mod actors;
 mod answer;
+mod bucket;
 mod catalogue;
 mod database;
 mod delivery;
 mod listings;
 pub mod process;
+pub mod receiver;
 mod records;
 pub mod sales;
+pub mod smtp;
+pub mod sql;
+mod tables;
+pub mod tls;
 mod trade;
 mod webhooks;
 
@@ -21,17 +27,19 @@ use std::sync::{
 pub use actors::{LoggedIn, May, PASSWORD, TestOrg};
 pub use answer::{Answer, Request};
 use axum::Router;
+pub use bucket::Bucket;
 pub use catalogue::{listing_in, listing_with};
 #[cfg(feature = "stripe")]
 pub use database::Address;
 pub use database::{Backend, Home};
 pub use delivery::{Granted, blob_key};
 use entity::{
-    inbox, job,
+    inbox, job, outbox,
     states::{InboxState, JobState},
 };
 pub use listings::Made;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+pub use tables::{PARQUET, gauges, parquet, point};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use torv::{AppState, adapters::sandbox::Sandbox, base::Clock, bootstrap, config::Config};
 pub use trade::{ForSale, approved, charge_of, free, one_off, subscription};
@@ -61,6 +69,27 @@ macro_rules! on_both {
     )+};
 }
 pub(crate) use on_both;
+
+/// As [`on_both`], and a third time on SQLite with the files in a bucket that buyers read through the exchange.
+macro_rules! on_every_store {
+    ($($(#[$meta:meta])* async fn $name:ident($app:ident) $body:block)+) => {
+        mod on_bucket {
+            use super::*;
+
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            $(#[$meta])*
+            async fn $name() {
+                $crate::support::run_on_bucket(false, async |$app: &$crate::support::TestApp, _| {
+                    $body
+                    $app.check_what_is_left().await;
+                })
+                .await;
+            })+
+        }
+        $crate::support::on_both! { $($(#[$meta])* async fn $name($app) $body)+ }
+    };
+}
+pub(crate) use on_every_store;
 
 /// The sandbox of an exchange that has it as its processor.
 pub struct SandboxHandle(Option<Arc<Sandbox>>);
@@ -92,6 +121,18 @@ pub async fn run(backend: Backend, test: impl AsyncFnOnce(&TestApp)) {
     let app = TestApp::start(home, |_| {}).await;
     test(&app).await;
     app.check_what_is_left().await;
+}
+
+/// Runs a test on an exchange whose files are in a bucket, which hands them out itself where `redirects` says so.
+pub async fn run_on_bucket(redirects: bool, test: impl AsyncFnOnce(&TestApp, &Bucket)) {
+    let bucket = Bucket::start().await;
+    let home = database::Home::fresh(Backend::Sqlite).await.expect("SQLite is always there");
+    let app = TestApp::start(home, |config| {
+        bucket.keep_files_of(config);
+        config.storage.s3.redirect_downloads = redirects;
+    })
+    .await;
+    test(&app, &bucket).await;
 }
 
 impl TestApp {
@@ -170,6 +211,10 @@ impl TestApp {
             return;
         }
         let conn = self.app.db.read();
+        let told = outbox::Entity::find().all(conn).await.expect("the outbox is readable");
+        let untold: Vec<_> = told.iter().filter(|event| torv::notify::kinds::find(&event.kind).is_none()).collect();
+        assert!(untold.iter().all(|event| event.kind.starts_with("test.")), "nobody is told of {untold:?}");
+        assert!(told.iter().all(|event| event.fanned_out_at.is_some()), "somebody is not told yet");
         let dead = job::Entity::find().filter(job::Column::State.eq(JobState::Dead)).all(conn).await;
         assert_eq!(dead.expect("jobs are readable"), [], "no job failed for good");
         let unhandled = inbox::Entity::find().filter(inbox::Column::State.ne(InboxState::Processed)).all(conn).await;

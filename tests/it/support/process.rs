@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::Home;
 
 /// How long a process may take to start, to stop, or to come to rest.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks at a process or its database.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 /// The password of everybody these tests register.
@@ -280,6 +280,12 @@ impl Client {
         let token = text(&self.post("/api/v1/sessions", "", &session).await, "/access_token");
         let body = json!({"name": "Test", "scopes": scopes, "expires_in_days": 1});
         text(&self.post(&format!("/api/v1/organizations/{organization}/api-keys"), &token, &body).await, "/secret")
+    }
+
+    /// An access token of whoever founded the organisation of this name.
+    pub async fn owner(&self, name: &str) -> String {
+        let session = json!({"email": format!("{name}@example.org"), "password": PASSWORD});
+        text(&self.post("/api/v1/sessions", "", &session).await, "/access_token")
     }
 
     /// Founds an organisation; returns its API key.

@@ -9,6 +9,7 @@ pub mod fraction;
 pub mod instalments;
 pub mod metered;
 pub mod periods;
+pub mod slice;
 
 pub use crate::chargeable::{ChargeRules, Refusal};
 pub use discounts::{Item, Priced, Reduction, price};
@@ -16,3 +17,4 @@ pub use forecast::{Forecast, forecast};
 pub use instalments::{Part, schedule};
 pub use metered::usage_price;
 pub use periods::{Change, Period, change, unused, unused_value};
+pub use slice::slice_price;

@@ -232,6 +232,21 @@ async fn the_balance_is_in_iso_minor_units() {
 }
 
 #[tokio::test]
+async fn a_balance_with_a_fraction_keeps_its_whole_part_and_says_so() {
+    let part = |currency: &str, amount: i64| json!({"currency": currency, "amount": amount});
+    let answer = json!({
+        "object": "balance", "livemode": false, "available": [part("eur", 5), part("isk", -1_250)],
+        "pending": [part("eur", 7), part("isk", 340)],
+    });
+    let (gateway, _) = scripted([Reply::Json(200, answer)]).await;
+    let balance = gateway.retrieve_balance().await.expect("a balance");
+    assert_eq!((balance.available_minor["ISK"], balance.pending_minor["ISK"]), (-12, 3));
+    assert_eq!((balance.available_minor["EUR"], balance.pending_minor["EUR"]), (5, 7));
+    let told = BTreeMap::from([("ISK".to_owned(), "available -1250, pending 340".to_owned())]);
+    assert_eq!(balance.fractions, told);
+}
+
+#[tokio::test]
 async fn an_account_is_payable_once_the_capability_is_active_and_nothing_is_due() {
     let account = |word: &str, due: &[&str]| {
         json!({

@@ -116,12 +116,12 @@ impl From<bank_import::Model> for BankStatementView {
     }
 }
 
-/// Stores the upload in a file of its own, brings it in, and removes it again.
+/// Keeps the upload in a local file of its own, brings it in, and removes it again.
 async fn bring_in(app: &AppState, actor: &Actor, query: ImportQuery, body: Body) -> Result<bank_import::Model> {
-    let key = format!("bank-imports/{}", BankStatementId::at(app.clock.now()));
-    let stored = app.files.put(&key, pieces(body), limits::BANK_FILE_BYTES_MAX).await?;
+    let name = BankStatementId::at(app.clock.now()).to_string();
+    let (copy, stored) = app.files.put_scratch(&name, pieces(body), limits::BANK_FILE_BYTES_MAX).await?;
     let request = Request {
-        path: app.files.local_path(&key),
+        path: copy.path().to_owned(),
         size_bytes: stored.size_bytes,
         sha256: stored.sha256,
         format: query.format,
@@ -132,7 +132,7 @@ async fn bring_in(app: &AppState, actor: &Actor, query: ImportQuery, body: Body)
     let (app, actor) = (app.clone(), actor.clone());
     let import = async move {
         let outcome = service::import_file(&app, Some(&actor), request, Arc::new(|_| {})).await;
-        app.files.delete(&key).await?;
+        drop(copy);
         outcome
     };
     tokio::spawn(import).await.map_err(Error::internal)?

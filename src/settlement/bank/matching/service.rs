@@ -10,6 +10,7 @@ use entity::{
     ids::{BankLineId, BankStatementId},
     states::BankLineState,
 };
+use futures::future::join_all;
 use time::OffsetDateTime;
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
     entries, facts,
     model::{Decision, LineFacts, PayoutFacts},
     names, payouts, rules,
-    store::{self, Settled},
+    store::{self, Lane, Settled},
     transfers,
 };
 use crate::{
@@ -30,9 +31,11 @@ use crate::{
 };
 
 /// Lines looked at one by one in one transaction.
-const LINES_PER_BATCH: u64 = 2_000;
-/// Batches of one round, so that a long statement leaves room for other work.
-const BATCHES_PER_ROUND: usize = 20;
+const LINES_PER_BATCH: u64 = 1_000;
+/// Batches of a long statement that are worked on at the same time.
+const LANES: u8 = 4;
+/// Batches, or as many at the same time, of one round, so that a long statement leaves room for other work.
+const BATCHES_PER_ROUND: usize = 10;
 /// Lines looked at together.
 const LINES_TOGETHER: u64 = 1_000;
 /// Most lines in suspense that are tried again in one go, those of the oldest days.
@@ -40,48 +43,82 @@ const LINES_AGAIN_MAX: usize = 20_000;
 
 /// Books bank lines that are not booked yet; returns how many were looked at.
 ///
-/// Safe to run at any time in any number of processes: who comes second finds the lines booked.
+/// First each line is looked at by itself, of all imports; what is left then together. An import is booked when none of its
+/// lines waits any more. Safe to run at any time in any number of processes: who comes second finds the lines booked.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn book_lines(app: &AppState) -> Result<usize> {
-    let mut done = 0;
+    let (mut done, mut begun, mut long) = (0, BTreeSet::new(), None);
     for _ in 0..BATCHES_PER_ROUND {
-        let Some(import) = store::to_book(app.db.read()).await? else { break };
-        if done == 0 {
-            payouts::register_payouts(app).await?;
+        if let Some(import) = long {
+            let (count, alone) = side_by_side(app, import).await?;
+            done += count;
+            // Two lanes that met at a payout may meet again; one alone gets by.
+            long = (alone && count > 0).then_some(import);
+            if alone {
+                continue;
+            }
         }
-        let lines = store::fresh(app.db.read(), import, LINES_PER_BATCH).await?;
-        if lines.is_empty() {
-            let now = app.clock.now();
-            note_booked(app, import, now).await?;
-            done += 1;
+        let imports = store::to_book(app.db.read()).await?;
+        let Some((import, lines)) = first_fresh(app, &imports).await? else {
+            let left = store::in_state(app.db.read(), BankLineState::Undecided, None, LINES_TOGETHER).await?;
+            if left.is_empty() {
+                note_booked(app, &imports).await?;
+                return Ok(done + imports.len());
+            }
+            let count = left.len();
+            if begun.insert(None) {
+                payouts::register_payouts(app).await?;
+            }
+            if !unless_raced(all_together(app, left).await.map(drop))? {
+                return Ok(done);
+            }
+            done += count;
             continue;
+        };
+        if begun.insert(Some(import)) && !store::is_begun(app.db.read(), import).await? {
+            payouts::register_payouts(app).await?;
         }
         let count = lines.len();
         if !unless_raced(one_by_one(app, lines).await)? {
             return Ok(done);
         }
         done += count;
-    }
-    if store::to_book(app.db.read()).await?.is_some() {
-        return Ok(done);
-    }
-    for round in 0..BATCHES_PER_ROUND {
-        let left = store::in_state(app.db.read(), BankLineState::Undecided, None, LINES_TOGETHER).await?;
-        if left.is_empty() {
-            break;
-        }
-        if round == 0 {
-            payouts::register_payouts(app).await?;
-        }
-        let count = left.len();
-        if !unless_raced(all_together(app, left).await.map(drop))? {
-            break;
-        }
-        done += count;
+        long = u64::try_from(count).is_ok_and(|count| count == LINES_PER_BATCH).then_some(import);
     }
     Ok(done)
+}
+
+/// Lines that nobody looked at, of the oldest import that has some.
+async fn first_fresh(
+    app: &AppState,
+    imports: &[BankStatementId],
+) -> Result<Option<(BankStatementId, Vec<bank_line::Model>)>> {
+    for import in imports {
+        let lines = store::fresh(app.db.read(), *import, Lane::WHOLE, LINES_PER_BATCH).await?;
+        if !lines.is_empty() {
+            return Ok(Some((*import, lines)));
+        }
+    }
+    Ok(None)
+}
+
+/// Books a batch of each lane at the same time: one is prepared while another is written. Returns how many lines were
+/// looked at, and false when a lane met another at a payout, or another process.
+async fn side_by_side(app: &AppState, import: BankStatementId) -> Result<(usize, bool)> {
+    let work = |lane: Lane| async move {
+        let lines = store::fresh(app.db.read(), import, lane, LINES_PER_BATCH).await?;
+        let count = lines.len();
+        if count > 0 && !unless_raced(one_by_one(app, lines).await)? {
+            return Ok((0, false));
+        }
+        Ok::<_, Error>((count, true))
+    };
+    // One that fails lets the others finish.
+    let outcomes = join_all((0..LANES).map(|place| work(Lane { place, of: LANES }))).await;
+    let outcomes = outcomes.into_iter().collect::<Result<Vec<_>>>()?;
+    Ok((outcomes.iter().map(|(count, _)| count).sum(), outcomes.iter().all(|(_, alone)| *alone)))
 }
 
 /// True while lines wait that nobody looked at.
@@ -90,15 +127,23 @@ pub async fn book_lines(app: &AppState) -> Result<usize> {
 /// Those of the database.
 pub async fn is_busy(app: &AppState) -> Result<bool> {
     let undecided = || store::in_state(app.db.read(), BankLineState::Undecided, None, 1);
-    Ok(store::to_book(app.db.read()).await?.is_some() || !undecided().await?.is_empty())
+    Ok(!store::to_book(app.db.read()).await?.is_empty() || !undecided().await?.is_empty())
 }
 
-async fn note_booked(app: &AppState, import: BankStatementId, now: OffsetDateTime) -> Result<()> {
+/// Notes that no line of these imports waits, and asks that everything is looked through.
+async fn note_booked(app: &AppState, imports: &[BankStatementId]) -> Result<()> {
+    if imports.is_empty() {
+        return Ok(());
+    }
+    let (imports, now) = (imports.to_vec(), app.clock.now());
     app.db
-        .write("settlement.note_booked_import", move |tx| async move {
-            store::note_booked(&tx, import, now).await?;
-            detect::request(&tx).await?;
-            Ok(((), tx))
+        .write("settlement.note_booked_import", move |tx| {
+            let imports = imports.clone();
+            async move {
+                store::note_booked(&tx, &imports, now).await?;
+                detect::request(&tx).await?;
+                Ok(((), tx))
+            }
         })
         .await
 }
@@ -315,9 +360,8 @@ async fn write(tx: &Tx, booking: &Booking, now: OffsetDateTime) -> Result<()> {
         decisions.iter().filter_map(|decision| Some((lines.get(&decision.line)?, decision))).collect();
     store::insert_parts(tx, &parts, now).await?;
     ledger::post(tx, entries.clone(), now).await?;
-    if from != BankLineState::Suspense {
-        detect::request(tx).await?;
-    } else {
+    // What is booked of an import is looked through when all of it is, so that batches don't queue behind one row.
+    if from == BankLineState::Suspense {
         let explained: Vec<BankLineId> = decisions.iter().map(|decision| decision.line).collect();
         exceptions::lines_explained(tx, &explained, now).await?;
     }

@@ -14,6 +14,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait as _},
 };
 use time::{Date, Duration, OffsetDateTime};
+use uuid::Uuid;
 
 use super::{
     super::{days, imports},
@@ -27,6 +28,8 @@ use crate::{
     error::{Error, Result},
 };
 
+/// Imports that are booked in one round.
+const IMPORTS_AT_ONCE: u64 = 100;
 /// Keys asked for in one statement.
 const KEYS_PER_QUERY: usize = 5_000;
 /// Open payouts that lines of one look are compared with.
@@ -34,35 +37,91 @@ const OPEN_PAYOUTS_MAX: u64 = 2_000;
 /// Days around a line within which payouts are looked for; bank days and weekends are within them.
 const WINDOW_DAYS: i64 = 14;
 
-/// The oldest import with lines that nobody looked at.
-pub async fn to_book(conn: &impl ConnectionTrait) -> Result<Option<BankStatementId>> {
+/// Imports with lines that wait, the oldest first.
+pub async fn to_book(conn: &impl ConnectionTrait) -> Result<Vec<BankStatementId>> {
     Ok(bank_import::Entity::find()
         .select_only()
         .column(bank_import::Column::Id)
         .filter(Expr::cust("state = 'imported' AND booked_at IS NULL"))
         .order_by_asc(bank_import::Column::Id)
-        .limit(1)
+        .limit(IMPORTS_AT_ONCE)
         .into_tuple()
-        .one(conn)
-        .await?)
-}
-
-/// Lines of an import that nobody looked at.
-pub async fn fresh(conn: &impl ConnectionTrait, import: BankStatementId, limit: u64) -> Result<Vec<bank_line::Model>> {
-    Ok(bank_line::Entity::find()
-        .filter(bank_line::Column::ImportId.eq(import))
-        .filter(bank_line::Column::State.eq(BankLineState::Imported))
-        .limit(limit)
         .all(conn)
         .await?)
 }
 
-/// Notes that every line of an import was looked at.
-pub async fn note_booked(tx: &Tx, import: BankStatementId, now: OffsetDateTime) -> Result<()> {
+/// A share of all lines, by their ids, which are spread evenly: nobody else's work meets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lane {
+    /// Which one, from 0.
+    pub place: u8,
+    /// Of how many.
+    pub of: u8,
+}
+
+impl Lane {
+    /// All lines.
+    pub const WHOLE: Self = Self { place: 0, of: 1 };
+
+    /// The first id of a lane.
+    fn first(self) -> BankLineId {
+        let step = u128::MAX / u128::from(Ord::max(self.of, 1));
+        BankLineId(Uuid::from_u128(step.saturating_mul(u128::from(self.place))))
+    }
+
+    /// The lane after this one; nothing after the last.
+    fn next(self) -> Option<Self> {
+        let place = self.place.saturating_add(1);
+        (place < self.of).then_some(Self { place, ..self })
+    }
+}
+
+/// Lines of an import and a lane that nobody looked at.
+pub async fn fresh(
+    conn: &impl ConnectionTrait,
+    import: BankStatementId,
+    lane: Lane,
+    limit: u64,
+) -> Result<Vec<bank_line::Model>> {
+    // An order that only the index of import and state gives without sorting: while lines are booked, a plan that walks the
+    // table would wade through more and more that are done.
+    let mut query = bank_line::Entity::find()
+        .filter(bank_line::Column::ImportId.eq(import))
+        .filter(bank_line::Column::State.gte(BankLineState::Imported))
+        .filter(bank_line::Column::State.lte(BankLineState::Imported))
+        .order_by_asc(bank_line::Column::State)
+        .limit(limit);
+    if lane.place > 0 {
+        query = query.filter(bank_line::Column::Id.gte(lane.first()));
+    }
+    if let Some(next) = lane.next() {
+        query = query.filter(bank_line::Column::Id.lt(next.first()));
+    }
+    Ok(query.all(conn).await?)
+}
+
+/// True when a line of an import was looked at. The words of all later states come after `imported`, in the index too.
+pub async fn is_begun(conn: &impl ConnectionTrait, import: BankStatementId) -> Result<bool> {
+    let one: Option<BankLineId> = bank_line::Entity::find()
+        .select_only()
+        .column(bank_line::Column::Id)
+        .filter(bank_line::Column::ImportId.eq(import))
+        .filter(bank_line::Column::State.gt(BankLineState::Imported))
+        .order_by_asc(bank_line::Column::State)
+        .limit(1)
+        .into_tuple()
+        .one(conn)
+        .await?;
+    Ok(one.is_some())
+}
+
+/// Notes that no line of these imports waits.
+pub async fn note_booked(tx: &Tx, imports: &[BankStatementId], now: OffsetDateTime) -> Result<()> {
     bank_import::Entity::update_many()
         .col_expr(bank_import::Column::BookedAt, Expr::value(Some(Timestamp(now))))
-        .filter(bank_import::Column::Id.eq(import))
+        .filter(bank_import::Column::Id.is_in(imports.iter().copied()))
         .filter(bank_import::Column::State.eq(BankImportState::Imported))
+        .filter(bank_import::Column::BookedAt.is_null())
         .exec(tx.conn())
         .await?;
     Ok(())

@@ -121,7 +121,15 @@ pub async fn detect_now(app: &AppState, period: Period) -> Result<()> {
 }
 
 /// Opens what was found, and closes what of these classes was not.
-async fn keep(app: &AppState, classes: &[ExceptionClass], period: Period, found: Vec<NewException>) -> Result<()> {
+///
+/// # Errors
+/// Those of the database.
+pub(in crate::settlement) async fn keep(
+    app: &AppState,
+    classes: &[ExceptionClass],
+    period: Period,
+    found: Vec<NewException>,
+) -> Result<()> {
     let gone = gone(app.db.read(), classes, period, &found).await?;
     if gone.is_empty() && found.is_empty() {
         return Ok(());

@@ -2,18 +2,25 @@
 
 use std::collections::HashSet;
 
-use entity::{bank_account, bank_payout, bank_statement, states::ExceptionClass};
+use entity::{
+    bank_account,
+    bank_payout::{self, Column},
+    bank_statement,
+    states::ExceptionClass,
+};
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, QueryTrait as _,
+    sea_query::{Expr, ExprTrait as _, Func},
 };
+use time::Date;
 
 use super::{NewException, store};
 use crate::{
     base::Money,
     error::Result,
     settlement::{
-        bank::days::{add_bank_days, day_of},
+        bank::days::{add_bank_days, day_of, stored},
         currency, payouts,
         reconciliation::Period,
     },
@@ -22,6 +29,8 @@ use crate::{
 
 /// Payouts without an operator that are told of at once.
 const LINES_MAX: u64 = 1_000;
+/// Payouts looked at in one go.
+const PAGE_ROWS: u64 = 1_000;
 
 /// Payouts of a period that are late, and those that the bank gave back and nobody sent again.
 ///
@@ -32,33 +41,47 @@ const LINES_MAX: u64 = 1_000;
 pub async fn late_and_failed(app: &AppState, period: Period) -> Result<Vec<NewException>> {
     let conn = app.db.read();
     let currencies = currencies_with_statements(conn).await?;
-    let unsettled = Condition::any()
-        .add(bank_payout::Column::SettledAt.is_null())
-        .add(bank_payout::Column::ReturnedAt.is_not_null());
-    let rows = bank_payout::Entity::find()
-        .filter(bank_payout::Column::SentAt.gte(period.from))
-        .filter(bank_payout::Column::SentAt.lt(period.until))
-        .filter(unsettled)
-        .order_by_asc(bank_payout::Column::SentAt)
-        .all(conn)
-        .await?;
     let known = store::open_of_payouts(conn).await?;
     let today = app.clock.now().date();
-    let mut found = Vec::new();
-    for row in &rows {
-        if row.returned_at.is_some() {
-            found.extend(failed(conn, row).await?);
-            continue;
-        }
-        let expected_on = day_of(row.expected_on.unwrap_or(row.sent_at));
-        let last = add_bank_days(expected_on, app.config.reconciliation.late_bank_days);
-        if today > last && currencies.contains(&row.currency) && !known.contains(&row.id) {
-            let open = Money::new(row.amount_minor.saturating_sub(row.settled_minor), currency(&row.currency)?);
-            let sentence = format!("{open} of {} should have arrived by {last}.", row.reference);
-            found.push(about(row, ExceptionClass::LatePayout, open, sentence, row.sent_at));
+    let (mut found, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = unsettled(conn, period, today, &after).await?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after.clone_from(&last.id);
+        for row in &page {
+            if row.returned_at.is_some() {
+                found.extend(failed(conn, row).await?);
+                continue;
+            }
+            let expected_on = day_of(row.expected_on.unwrap_or(row.sent_at));
+            let last = add_bank_days(expected_on, app.config.reconciliation.late_bank_days);
+            if today > last && currencies.contains(&row.currency) && !known.contains(&row.id) {
+                let open = Money::new(row.amount_minor.saturating_sub(row.settled_minor), currency(&row.currency)?);
+                let sentence = format!("{open} of {} should have arrived by {last}.", row.reference);
+                found.push(about(row, ExceptionClass::LatePayout, open, sentence, row.sent_at));
+            }
         }
     }
-    Ok(found)
+}
+
+/// Payouts of a period that came back, or did not arrive and were to before today, by their ids.
+async fn unsettled(
+    conn: &impl ConnectionTrait,
+    period: Period,
+    today: Date,
+    after: &str,
+) -> Result<Vec<bank_payout::Model>> {
+    let expected = Func::coalesce([Expr::col(Column::ExpectedOn), Expr::col(Column::SentAt)]);
+    let is_due = Condition::all().add(Column::SettledAt.is_null()).add(Expr::expr(expected).lt(stored(today)));
+    Ok(bank_payout::Entity::find()
+        .filter(Column::SentAt.gte(period.from))
+        .filter(Column::SentAt.lt(period.until))
+        .filter(Condition::any().add(is_due).add(Column::ReturnedAt.is_not_null()))
+        .filter(Column::Id.gt(after))
+        .order_by_asc(Column::Id)
+        .limit(PAGE_ROWS)
+        .all(conn)
+        .await?)
 }
 
 /// Payouts of a period that the processor made by itself while no organisation operated the exchange: they have no row

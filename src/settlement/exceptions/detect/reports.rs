@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use entity::{bank_payout, payout_report_line, processor_transaction, states::ExceptionClass};
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, FromQueryResult, JoinType, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, QueryTrait as _, sea_query::Expr,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _,
+    sea_query::{Expr, ExprTrait as _},
 };
 use time::{Duration, OffsetDateTime};
 
@@ -19,7 +20,7 @@ use crate::{
 /// Rows looked at in one go.
 const PAGE_ROWS: u64 = 1_000;
 /// Payouts whose parts are summed in one statement.
-const PAYOUTS_PER_QUERY: usize = 200;
+const PAYOUTS_PER_QUERY: u64 = 200;
 /// Days before a payout in which its parts happened.
 const PARTS_DAYS: i64 = 35;
 
@@ -109,23 +110,41 @@ struct PartsOf {
 /// # Errors
 /// Those of the database.
 pub async fn compare_payouts(conn: &impl ConnectionTrait, period: Period) -> Result<Vec<NewException>> {
-    let payouts = bank_payout::Entity::find()
-        .filter(bank_payout::Column::SentAt.gte(period.from))
-        .filter(bank_payout::Column::SentAt.lt(period.until))
-        .order_by_asc(bank_payout::Column::Id)
-        .all(conn)
-        .await?;
     let mut found = Vec::new();
-    for chunk in payouts.chunks(PAYOUTS_PER_QUERY) {
-        let parts = parts_of(conn, chunk).await?;
-        for row in chunk {
+    let mut after = String::new();
+    loop {
+        let page = reported_payouts(conn, period, &after).await?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after.clone_from(&last.id);
+        let parts = parts_of(conn, &page).await?;
+        for row in &page {
             let Some(net_minor) = parts.get(&row.reference) else { continue };
             if *net_minor != row.amount_minor {
                 found.push(total_differs(conn, row, *net_minor).await?);
             }
         }
     }
-    Ok(found)
+}
+
+/// Payouts of a period that reports have parts of, by their ids: there can be a million that none has.
+async fn reported_payouts(conn: &impl ConnectionTrait, period: Period, after: &str) -> Result<Vec<bank_payout::Model>> {
+    let reported = payout_report_line::Entity::find()
+        .select_only()
+        .column(payout_report_line::Column::Id)
+        .filter(
+            Expr::col((payout_report_line::Entity, payout_report_line::Column::PayoutRef))
+                .equals((bank_payout::Entity, bank_payout::Column::Reference)),
+        )
+        .into_query();
+    Ok(bank_payout::Entity::find()
+        .filter(bank_payout::Column::SentAt.gte(period.from))
+        .filter(bank_payout::Column::SentAt.lt(period.until))
+        .filter(bank_payout::Column::Id.gt(after))
+        .filter(Expr::exists(reported))
+        .order_by_asc(bank_payout::Column::Id)
+        .limit(PAYOUTS_PER_QUERY)
+        .all(conn)
+        .await?)
 }
 
 /// What the processor's own lines sum to that the reports count to each payout.

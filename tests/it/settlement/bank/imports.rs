@@ -1,7 +1,10 @@
 //! Files are brought in whole or not at all, once, whatever happens in between.
 
-use entity::{bank_import, bank_line, states::BankImportState};
-use sea_orm::{EntityTrait as _, PaginatorTrait as _};
+use entity::{
+    bank_import, bank_line,
+    states::{BankImportState, BankLineState},
+};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _};
 use serde_json::json;
 use time::{Duration, macros::date};
 
@@ -20,6 +23,31 @@ fn days(count: i64) -> Vec<Entry> {
         .collect();
     lines.sort_by_key(|line| line.booking_date);
     lines
+}
+
+/// More lines than are booked in one transaction.
+const LONG: u64 = 2_400;
+
+/// Every hundredth is explained by nothing, four settle three payouts, one of them twice, and the others are charges.
+fn long() -> Vec<Entry> {
+    let day = date!(2026 - 11 - 03);
+    let line = |number: u64| {
+        let reference = format!("B{number}");
+        let payout = [(1, 0), (1_201, 1), (50, 2), (2_350, 2)].into_iter().find(|(line, _)| *line == number);
+        match payout {
+            Some((_, payout)) => {
+                entry(day, 70_001 + payout, &reference, Some(&format!("po_{payout}_reference")), "Payout")
+            }
+            None if number.is_multiple_of(100) => entry(day, 4_200, &reference, None, "A transfer of somebody"),
+            None => entry(day, -250, &reference, None, "Monthly fee"),
+        }
+    };
+    (0..LONG).map(line).collect()
+}
+
+async fn count_in(app: &TestApp, state: BankLineState) -> u64 {
+    let lines = bank_line::Entity::find().filter(bank_line::Column::State.eq(state));
+    lines.count(app.app.db.read()).await.expect("counts")
 }
 
 async fn stored(app: &TestApp) -> u64 {
@@ -171,5 +199,39 @@ on_both! {
         let open = app.exceptions(&operator, "&state=open").await;
         assert_eq!(open.len(), 1, "{open:#?}");
         assert_eq!(open[0]["amount_minor"], 42);
+    }
+
+    async fn a_statement_longer_than_a_batch_is_booked_whole_whatever_crashes(app) {
+        let operator = app.operator().await;
+        app.open_bank_account(&operator).await;
+        let at = time::macros::datetime!(2026-11-02 10:00 UTC);
+        for (number, minor) in [(0, 70_001), (1, 70_002), (2, 70_003)] {
+            app.sent_payout(&operator, &format!("po_{number}_reference"), money(minor, "EUR"), at).await;
+        }
+        let file = statement(Written::Camt08, 0, &long());
+        let made = app.import_statement(&operator, file.clone()).await.expect(201);
+        assert_eq!(made.json()["lines_new"], LONG);
+        let path = format!("/api/v1/settlement/bank-statements/{}", made.str("/id"));
+        let mut at = 0;
+        loop {
+            app.app.db.faults().arm(at);
+            let _ = torv::jobs::run_until_quiet(&app.app).await;
+            let (_, failed) = app.app.db.faults().disarm();
+            at += 1;
+            let is_booked = !app.as_org(&operator, "GET", &path).send().await.expect(200).json()["booked_at"].is_null();
+            let waiting = count_in(app, BankLineState::Imported).await + count_in(app, BankLineState::Undecided).await;
+            assert!(!is_booked || waiting == 0, "{waiting} lines wait of a statement that is booked");
+            if !failed { break }
+            assert!(at < 500, "booking has no end");
+        }
+        let of = async |class: &str| app.exceptions(&operator, &format!("&class={class}")).await.len();
+        assert_eq!((of("unexplained_bank_line").await, of("duplicate_bank_line").await), (24, 1));
+        let (matched, suspense) = (count_in(app, BankLineState::Matched).await, count_in(app, BankLineState::Suspense).await);
+        assert_eq!((matched, suspense), (LONG - 25, 25));
+        app.assert_ledger_is_clean("a long statement").await;
+        let again = app.import_statement(&operator, file).await.expect(201).json();
+        assert_eq!((&again["lines_new"], &again["lines_known"]), (&json!(0), &json!(LONG)));
+        app.run_jobs().await;
+        assert_eq!((of("unexplained_bank_line").await, of("duplicate_bank_line").await), (24, 1));
     }
 }
