@@ -1,7 +1,11 @@
 //! The data where the company works: in clients of open protocols, through a change that would break its programs, and
 //! as a message to a receiver that was down.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use aws_lc_rs::hmac;
 use axum::{Router, body::Bytes, http::HeaderMap, routing::post};
@@ -9,7 +13,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio::{net::TcpSocket, sync::mpsc, time::timeout};
 
 use super::{
     actors::{Actor, Actors},
@@ -27,6 +31,8 @@ const CREST: &str = "crest_level_m";
 const CREST_ROWS: i64 = 102;
 /// How long a message may take once its receiver is up.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(60);
+/// Connections that may wait for the receiver at once.
+const LETTERBOX: u32 = 8;
 
 /// How the company reaches what it bought, for the manifest.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -292,7 +298,7 @@ struct Hook {
     token: String,
     id: String,
     secret: String,
-    address: SocketAddr,
+    place: TcpSocket,
 }
 
 /// A message as it came.
@@ -303,19 +309,21 @@ struct Message {
 
 impl Hook {
     async fn made(cast: &Cast<'_>, holder: &Actor) -> Result<Self> {
-        // The port is free again at once: nobody listens there until the receiver is up.
-        let address = TcpListener::bind("127.0.0.1:0").await.and_then(|listener| listener.local_addr());
-        let address = address.map_err(Error::internal)?;
+        // Ours, so that no other program gets it meanwhile, though nobody listens there until the receiver is up.
+        let place = TcpSocket::new_v4().map_err(Error::internal)?;
+        place.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).map_err(Error::internal)?;
+        let address = place.local_addr().map_err(Error::internal)?;
         let wish = json!({"url": format!("http://{address}/torv"), "kinds": ["revision.breaking"]});
         let token = holder.logged_in(cast.client).await?;
         let made = cast.client.post("/api/v1/webhook-endpoints", &token, &wish).await?;
-        Ok(Self { token, id: made.text("/id")?, secret: made.text("/secret")?, address })
+        Ok(Self { token, id: made.text("/id")?, secret: made.text("/secret")?, place })
     }
 
     /// Waits for a try that fails, brings the receiver up, and has the message sent again.
-    async fn receives(&self, cast: &Cast<'_>) -> Result<()> {
-        let (client, key) = (cast.client, &self.token);
-        let path = format!("/api/v1/webhook-endpoints/{}/deliveries", self.id);
+    async fn receives(self, cast: &Cast<'_>) -> Result<()> {
+        let Self { token: key, id, secret, place } = self;
+        let (client, key) = (cast.client, &key);
+        let path = format!("/api/v1/webhook-endpoints/{id}/deliveries");
         let failed = wait_for("a try to deliver", || async {
             let deliveries = client.get(&path, key).await?.items();
             Ok(deliveries.into_iter().find(|one| one["attempts"].as_i64().unwrap_or(0) > 0))
@@ -326,7 +334,7 @@ impl Hook {
             format!("{}: nobody listens, the next try is at {}", text(&failed, "/kind"), text(&failed, "/next_try_at")),
         )?;
         let (told, mut heard) = mpsc::channel(4);
-        let listener = TcpListener::bind(self.address).await.map_err(Error::internal)?;
+        let listener = place.listen(LETTERBOX).map_err(Error::internal)?;
         let receive = post(async move |headers: HeaderMap, body: Bytes| {
             let _ = told.send(Message { headers, body }).await;
         });
@@ -337,18 +345,18 @@ impl Hook {
         let message = timeout(ARRIVES_WITHIN, heard.recv()).await.ok().flatten();
         receiver.abort();
         let message = message.ok_or_else(|| Error::internal("the message did not arrive"))?;
-        expect(self.signed(&message), "the message is signed with the endpoint's secret")?;
+        expect(is_signed(&secret, &message), "the message is signed with the endpoint's secret")?;
         fact("receiver is up", format!("the message arrives, {} bytes, and its signature holds", message.body.len()))
     }
+}
 
-    /// Checks the signature as any receiver does. Source: Standard Webhooks 1.0.
-    fn signed(&self, message: &Message) -> bool {
-        let header = |name: &str| message.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let Ok(secret) = STANDARD.decode(self.secret.trim_start_matches("whsec_")) else { return false };
-        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &secret));
-        context.update(format!("{}.{}.", header("webhook-id"), header("webhook-timestamp")).as_bytes());
-        context.update(&message.body);
-        let wanted = format!("v1,{}", STANDARD.encode(context.sign()));
-        header("webhook-signature").split(' ').any(|one| one == wanted)
-    }
+/// Checks the signature as any receiver does. Source: Standard Webhooks 1.0.
+fn is_signed(secret: &str, message: &Message) -> bool {
+    let header = |name: &str| message.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let Ok(secret) = STANDARD.decode(secret.trim_start_matches("whsec_")) else { return false };
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &secret));
+    context.update(format!("{}.{}.", header("webhook-id"), header("webhook-timestamp")).as_bytes());
+    context.update(&message.body);
+    let wanted = format!("v1,{}", STANDARD.encode(context.sign()));
+    header("webhook-signature").split(' ').any(|one| one == wanted)
 }

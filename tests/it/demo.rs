@@ -1,8 +1,9 @@
 //! The main job: `torv demo` on a fresh machine, twice, and its hand-over for scripts.
 
-#[cfg(feature = "stripe")]
-use std::path::Path;
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use en16931_formats::Policy;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
