@@ -206,7 +206,55 @@ on_both! {
         }
         for body in [
             json!({"version": 4}), json!({"version": 0}), json!({"version": -1}), json!({"timestamp": "2026-11-21T09:59:59Z"}),
-            json!({"timestamp": "x"}), json!({"version": 1, "timestamp": "2026-11-21T10:00:00Z"}), json!({"startingVersion": 1}),
+            json!({"timestamp": "x"}), json!({"version": 1, "timestamp": "2026-11-21T10:00:00Z"}),
+        ] {
+            share.query(app, None, &body).await.expect(400);
+        }
+    }
+
+    async fn a_stream_follows_the_table_file_by_file(app) {
+        let (granted, share) = shared(app).await;
+        app.table(granted.listing, 3, "levels.parquet", &gauges(20, 100)).await;
+        let wider: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let wider = parquet(vec![("gauge", wider.clone()), ("level_mm", wider)], 100, None);
+        app.table(granted.listing, 4, "levels.parquet", &wider).await;
+        // What each line tells: its kind and its version.
+        let told = |answer: &Answer| -> Vec<(String, i64)> {
+            let of = |line: &Value| {
+                let (kind, told) = line.as_object().and_then(|line| line.iter().next()).expect("one key");
+                let action = told["deltaSingleAction"].as_object().and_then(|action| action.keys().next());
+                (action.unwrap_or(kind).clone(), told["version"].as_i64().unwrap_or(-1))
+            };
+            lines(answer).iter().skip(1).map(of).collect()
+        };
+        let named = |all: &[(&str, i64)]| -> Vec<(String, i64)> {
+            all.iter().map(|(kind, version)| ((*kind).to_owned(), *version)).collect()
+        };
+        for (body, head, expected) in [
+            (json!({"startingVersion": 0}), "0", vec![("metaData", 0), ("add", 1), ("remove", 3), ("add", 3),
+                ("metaData", 4), ("remove", 4), ("add", 4)]),
+            (json!({"startingVersion": 1, "endingVersion": 2}), "1", vec![("metaData", 1), ("add", 1)]),
+            (json!({"startingVersion": 2, "endingVersion": 2}), "2", vec![("metaData", 2)]),
+            (json!({"startingVersion": 2, "endingVersion": 3}), "2", vec![("metaData", 2), ("remove", 3), ("add", 3)]),
+            (json!({"startingVersion": 4, "endingVersion": 9}), "4", vec![("metaData", 4), ("remove", 4), ("add", 4)]),
+        ] {
+            for capabilities in [None, Some("responseformat=delta")] {
+                let answer = share.query(app, capabilities, &body).await.expect(200);
+                assert_eq!(answer.header("delta-table-version"), head, "{body}");
+                assert_eq!(told(&answer), named(&expected), "{body} {capabilities:?}");
+            }
+        }
+        let answer = share.query(app, None, &json!({"startingVersion": 3, "endingVersion": 3})).await.expect(200);
+        let [_, _, gone, new] = <[Value; 4]>::try_from(lines(&answer)).expect("four lines");
+        for (line, bytes) in [(&gone["remove"], gauges(10, 100)), (&new["add"], gauges(20, 100))] {
+            let path = line["url"].as_str().and_then(|url| url.strip_prefix("http://127.0.0.1:8080")).expect("ours");
+            let fetched = app.request("GET", path).send().await.expect(200);
+            assert!(fetched.bytes == bytes, "{line}");
+        }
+        for body in [
+            json!({"startingVersion": 5}), json!({"startingVersion": -1}), json!({"startingVersion": 3, "endingVersion": 2}),
+            json!({"startingVersion": 0, "endingVersion": 0}), json!({"startingVersion": 1, "version": 1}),
+            json!({"startingVersion": 1, "timestamp": "2026-11-21T10:00:00Z"}),
         ] {
             share.query(app, None, &body).await.expect(400);
         }
@@ -219,6 +267,9 @@ on_both! {
         let share = Share::of(app, &granted).await;
         assert_eq!(share.query(app, None, &json!({})).await.expect(200).header("delta-table-version"), "1");
         share.query(app, None, &json!({"version": 2})).await.expect(400);
+        share.query(app, None, &json!({"startingVersion": 2})).await.expect(400);
+        let answer = share.query(app, None, &json!({"startingVersion": 0})).await.expect(200);
+        assert_eq!(lines(&answer).len(), 3, "its one version");
     }
 
     async fn pages_of_tables_follow_each_other(app) {

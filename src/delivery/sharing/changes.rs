@@ -4,7 +4,7 @@ use entity::{ids::FileId, states::RenditionFormat};
 use time::OffsetDateTime;
 
 use super::{
-    model::{ChangeFacts, TableFacts},
+    model::{ChangeFacts, ChangeKind, TableFacts},
     schema::{self, Typed},
     service::{self, Found, TableName, find_schema, instant, refused, version_number},
 };
@@ -235,7 +235,7 @@ impl Feed {
         }
         let expires_at = self.last.links_end(app);
         let files = self.files.iter().map(|file| ChangeFacts {
-            is_whole: file.is_whole,
+            kind: if file.is_whole { ChangeKind::Added } else { ChangeKind::Rows },
             id: file.sha256.clone(),
             url: self.last.link(app, file.file_id, file.format(), expires_at),
             version: file.version,

@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     capabilities::{Capabilities, ResponseFormat},
     changes::{self, Asked},
-    model,
+    log, model,
     service::{self, TableName, Wanted, find_schema, refused},
     views::{OneShareView, SchemaView, SchemasView, ShareView, SharesView, TableQueryIn, TableView, TablesView},
 };
@@ -263,6 +263,10 @@ async fn get_table_metadata(
 ///
 /// Of a metered grant the file is counted here, once however often it is asked for and fetched. `predicateHints`,
 /// `jsonPredicateHints` and `limitHint` may be sent; they are hints, and one file holds the whole table.
+///
+/// With `startingVersion` the answer follows the table from that version on, as readers of streams do: each version is an
+/// `add` of its file and a `remove` of the one it took the place of, and a version with other columns begins with its
+/// `metaData`. `changes` tells the same row by row, where the table has a key.
 #[utoipa::path(post, path = "/shares/{share}/schemas/{schema}/tables/{table}/query", tag = "sharing",
     security(("bearer" = [])), request_body = TableQueryIn,
     params(("share" = String, Path, description = "The share"), ("schema" = String, Path, description = "The schema"),
@@ -280,8 +284,11 @@ async fn query_table(
     headers: HeaderMap,
     Json(query): Json<TableQueryIn>,
 ) -> Result<Response> {
-    if query.starting_version.is_some() {
-        return Err(refused("This table is queried as it was in one version; startingVersion is for changes."));
+    if let Some(from) = query.starting_version {
+        if query.version.is_some() || query.timestamp.is_some() {
+            return Err(refused("Ask for one version or for those from startingVersion on, not for both."));
+        }
+        return follow_table(&app, &recipient, &name, (from, query.ending_version), told(&headers)).await;
     }
     let wanted = Wanted { version: query.version, timestamp: query.timestamp };
     let found = service::find(&app, &recipient, &name, &wanted).await.map_err(in_its_words)?;
@@ -294,6 +301,22 @@ async fn query_table(
         values.push(model::end(file.expires_at));
     }
     Ok(lines(facts.version, format, told.wants_end, &values))
+}
+
+async fn follow_table(
+    app: &AppState,
+    recipient: &Recipient,
+    name: &TableName,
+    range: (i64, Option<i64>),
+    told: Capabilities,
+) -> Result<Response> {
+    let log = log::find(app, recipient, name, range).await.map_err(in_its_words)?;
+    let format = told.format(log.is_plain());
+    let (mut values, links_end) = log.hand_out(app, format).await.map_err(in_its_words)?;
+    if told.wants_end {
+        values.push(model::end(links_end));
+    }
+    Ok(lines(log.from(), format, told.wants_end, &values))
 }
 
 /// Hands out what changed in a table, row by row, version by version: of tables whose provider named a key.

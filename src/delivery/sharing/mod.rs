@@ -10,6 +10,7 @@
 mod capabilities;
 mod changes;
 mod http;
+mod log;
 mod model;
 mod profile;
 mod schema;

@@ -28,11 +28,21 @@ pub(super) struct FileFacts {
     pub(super) expires_at: OffsetDateTime,
 }
 
+/// What a file has to do with a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ChangeKind {
+    /// The whole table, all of whose rows are new.
+    Added,
+    /// The whole table as it was before: none of its rows are there any more.
+    Removed,
+    /// The rows that changed.
+    Rows,
+}
+
 /// A file of what a version changed in a table.
 #[derive(Debug, Clone)]
 pub(super) struct ChangeFacts {
-    /// The whole table, all of whose rows are new.
-    pub(super) is_whole: bool,
+    pub(super) kind: ChangeKind,
     pub(super) id: String,
     pub(super) url: String,
     pub(super) version: i32,
@@ -103,19 +113,26 @@ pub(super) fn change(format: ResponseFormat, change: &ChangeFacts) -> Value {
                 "url": change.url, "id": change.id, "partitionValues": {}, "size": change.size_bytes, "timestamp": at,
                 "version": change.version, "expirationTimestamp": expiry,
             });
-            if !change.is_whole {
-                return json!({"cdf": file});
+            match change.kind {
+                ChangeKind::Rows => json!({"cdf": file}),
+                ChangeKind::Removed => json!({"remove": file}),
+                ChangeKind::Added => {
+                    file["stats"] = Value::String(stats);
+                    json!({"add": file})
+                }
             }
-            file["stats"] = Value::String(stats);
-            json!({"add": file})
         }
         ResponseFormat::Delta => {
-            let action = match change.is_whole {
-                true => json!({"add": {
+            let action = match change.kind {
+                ChangeKind::Added => json!({"add": {
                     "path": change.url, "partitionValues": {}, "size": change.size_bytes, "modificationTime": at,
                     "dataChange": true, "stats": stats,
                 }}),
-                false => json!({"cdc": {
+                ChangeKind::Removed => json!({"remove": {
+                    "path": change.url, "partitionValues": {}, "size": change.size_bytes, "deletionTimestamp": at,
+                    "dataChange": true, "extendedFileMetadata": true,
+                }}),
+                ChangeKind::Rows => json!({"cdc": {
                     "path": change.url, "partitionValues": {}, "size": change.size_bytes, "dataChange": false,
                 }}),
             };

@@ -19,7 +19,7 @@ use crate::{
     catalog::{renditions::name_in, revisions::rows},
     delivery::{
         downloads::{link::Link, service::expiry},
-        tables::{self, At, Footer, Share, Table},
+        tables::{self, At, Footer, Share, Table, TableFile},
     },
     error::{Error, Problem, Result},
     state::AppState,
@@ -185,7 +185,17 @@ impl Found {
         expires_at: OffsetDateTime,
     ) -> String {
         let grant_id = self.share.grant.id;
-        let link = Link { grant_id, file_id, format: Some(format), expires_at, is_counted: true };
+        self.address(app, format, Link { grant_id, file_id, format: Some(format), expires_at, is_counted: true })
+    }
+
+    /// A link to the Parquet file of another version, which is counted when it is fetched.
+    pub(super) fn uncounted_link(&self, app: &AppState, file: &TableFile, expires_at: OffsetDateTime) -> String {
+        let (grant_id, format) = (self.share.grant.id, RenditionFormat::Parquet);
+        let link = Link { grant_id, file_id: file.id, format: Some(format), expires_at, is_counted: false };
+        self.address(app, format, link)
+    }
+
+    fn address(&self, app: &AppState, format: RenditionFormat, link: Link) -> String {
         let path = link.path(&app.secrets, &name_in(format, &self.table.file.name));
         format!("{}{path}{PRESIGNED}", app.config.public_url())
     }

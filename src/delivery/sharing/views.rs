@@ -100,7 +100,7 @@ impl From<Page<TableView>> for TablesView {
     }
 }
 
-/// What a query says of the rows it wants. All of it is a hint but version and timestamp: a client applies limit and
+/// What a query says of the rows it wants. All of it is a hint but versions and timestamp: a client applies limit and
 /// predicates itself.
 #[derive(Debug, Default, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -113,7 +113,12 @@ pub(super) struct TableQueryIn {
     #[serde(default)]
     #[schema(example = "2026-11-21T10:00:00Z")]
     pub(super) timestamp: Option<String>,
-    /// Changes since a version: ask `changes` for them.
+    /// In place of a version: all versions from this one on, as files that come and files that go.
     #[serde(default)]
+    #[schema(example = 3)]
     pub(super) starting_version: Option<i64>,
+    /// With `startingVersion`: the last version that is wanted; the newest when absent.
+    #[serde(default)]
+    #[schema(example = 4)]
+    pub(super) ending_version: Option<i64>,
 }

@@ -23,6 +23,6 @@ pub use reader::Tables;
 pub(in crate::delivery) use reader::deliver;
 pub(in crate::delivery) use shares::{
     Share, Table, find_grant_share, find_listing_share, find_share, find_table, find_version, list_shares, list_tables,
-    table_named,
+    list_versions, table_named,
 };
 pub(in crate::delivery) use store::{At, TableFile, tables_of_listing};

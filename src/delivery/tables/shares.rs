@@ -180,6 +180,21 @@ pub(in crate::delivery) async fn find_version(
     Ok(file.map(|file| Table { name: table.name.clone(), file }))
 }
 
+/// The files of a table in its versions from one to another, the oldest first; at most `limit`.
+///
+/// # Errors
+/// Those of the database.
+pub(in crate::delivery) async fn list_versions(
+    app: &AppState,
+    share: &Share,
+    table: &Table,
+    range: (i32, i32),
+    limit: usize,
+) -> Result<Vec<TableFile>> {
+    let (grant, limit) = ((&share.grant, app.clock.now()), u64::try_from(limit).unwrap_or(u64::MAX));
+    store::list_versions(app.db.read(), grant, &table.file.name, range, limit).await
+}
+
 async fn named(app: &AppState, grants: Vec<GrantTerms>) -> Result<Vec<Share>> {
     if grants.is_empty() {
         return Ok(Vec::new());

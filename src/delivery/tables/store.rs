@@ -131,6 +131,22 @@ pub(super) async fn find_version(
     Ok(one.into_model::<TableFile>().one(conn).await?)
 }
 
+/// The files of this name in the revisions from one to another, the oldest first; at most `limit`.
+pub(super) async fn list_versions(
+    conn: &impl ConnectionTrait,
+    (grant, now): (&GrantTerms, OffsetDateTime),
+    name: &str,
+    (from, to): (i32, i32),
+    limit: u64,
+) -> Result<Vec<TableFile>> {
+    let named = covered_tables(grant, now)
+        .filter(file::Column::Name.eq(name))
+        .filter(revision::Column::Number.between(from, to))
+        .order_by_asc(revision::Column::Number)
+        .limit(limit);
+    Ok(named.into_model::<TableFile>().all(conn).await?)
+}
+
 /// What a share is named after.
 #[derive(Debug, Clone, FromQueryResult)]
 pub(super) struct ListingRow {

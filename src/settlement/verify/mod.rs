@@ -17,6 +17,7 @@ mod orders;
 mod payouts;
 mod processor;
 mod shares;
+mod subscription_rows;
 mod subscriptions;
 
 use std::{collections::BTreeSet, fmt::Display};

@@ -227,6 +227,14 @@ on_both! {
         }
         query(7).await.expect(403);
         query(6).await.expect(200);
+        let stream = async |range: Value| app.as_org(&subscribed.buyer, "POST", &path).json(&range).send().await;
+        let known = stream(json!({"startingVersion": 3, "endingVersion": 6})).await.expect(200);
+        stream(json!({"startingVersion": 3})).await.expect(403);
+        assert_eq!(usage(app, &subscribed, "").await["units"], 5, "a stream of what was had before costs nothing more");
+        // A file that went is a download like any other, and nothing is left for one.
+        let gone: Value = serde_json::from_str(known.text().lines().nth(2).unwrap()).unwrap();
+        let url = gone["remove"]["url"].as_str().unwrap().strip_prefix("http://127.0.0.1:8080").unwrap().to_owned();
+        app.get(&url).await.expect(409);
         let rows = format!("/api/v1/listings/{}/rows", subscribed.sale.listing);
         get(&rows).await.expect(409);
         budget(app, &subscribed, Some(40)).await.expect(200);
