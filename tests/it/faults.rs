@@ -4,7 +4,7 @@
 use entity::states::OrderState;
 use time::Duration;
 
-use crate::support::{Answer, Delivery, ForSale, TestApp, TestOrg, approved, free, on_both, one_off};
+use crate::support::{Answer, Delivery, ForSale, TestApp, TestOrg, approved, free, on_both, one_off, stride};
 
 const VISA: &str = "pm_card_visa";
 
@@ -43,14 +43,10 @@ async fn recover(app: &TestApp, first: First, repeat: impl AsyncFn() -> Answer) 
     app.let_time_heal().await;
 }
 
-/// With it, each step recovers in every way; without, in one of them in turn.
-const EVERY_WAY_VARIABLE: &str = "TORV_TEST_EVERY_STEP";
-
-/// Crashes a path at every step and recovers; `path` sees the step and tells whether there was one. Prints how many
-/// there are.
+/// Crashes a path at every step and recovers, in every way or in one of them in turn; `path` sees the step and tells
+/// whether there was one. Prints how many there are.
 async fn at_every_step(app: &TestApp, name: &str, path: impl AsyncFn(usize, First) -> bool) {
-    let rounds = if std::env::var_os(EVERY_WAY_VARIABLE).is_some() { FIRST.len() } else { 1 };
-    for round in 0..rounds {
+    for round in (0..FIRST.len()).step_by(stride(FIRST.len())) {
         let mut at = 0;
         while path(at, FIRST[(at + round) % FIRST.len()]).await {
             at += 1;

@@ -12,7 +12,7 @@ use super::{
     Square, Stage, answer, ask, at_processor, disputed, disputes_of, is_open, issue, refunds_of, square, stands,
     verified,
 };
-use crate::support::{TestApp, on_both, sales::money};
+use crate::support::{TestApp, on_both, sales::money, stride};
 
 /// Runs `act` with its `at`-th step failing; false when it has fewer steps.
 async fn crashed(app: &TestApp, at: usize, act: impl Future<Output = ()>) -> bool {
@@ -21,16 +21,15 @@ async fn crashed(app: &TestApp, at: usize, act: impl Future<Output = ()>) -> boo
     app.app.db.faults().disarm().1
 }
 
-/// With this variable each step is failed; without it every third one, because the paths are long.
-const EVERY_STEP_VARIABLE: &str = "TORV_TEST_EVERY_STEP";
+/// The paths are long: everyday runs fail one step of so many.
+const STRIDE: usize = 3;
 
 /// Crashes a path step by step; `path` sees the step and tells whether there was one.
 async fn at_every_step(app: &TestApp, name: &str, path: impl AsyncFn(usize) -> bool) {
-    let stride = if std::env::var_os(EVERY_STEP_VARIABLE).is_some() { 1 } else { 3 };
     let mut at = 0;
     while path(at).await {
         verified(app, &format!("{name}, step {at}")).await;
-        at += stride;
+        at += stride(STRIDE);
         assert!(at < 500, "{name} has no end");
     }
     assert!(at > 1, "{name} has {at} steps");

@@ -35,7 +35,7 @@ const SEED_VARIABLE: &str = "TORV_KILL_SEED";
 const SEEDS_VARIABLE: &str = "TORV_KILL_SEEDS";
 
 /// Steps to the next one that is killed where nobody says otherwise: what a change can wait for.
-const STRIDE: usize = 30;
+const STRIDE: usize = 45;
 /// The flows of a short run on PostgreSQL; there only the database differs.
 const FLOWS_POSTGRES: [Flow; 5] = [Flow::Card, Flow::Renewal, Flow::Payout, Flow::RefundAfterPayout, Flow::DisputeLost];
 

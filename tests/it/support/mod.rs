@@ -45,6 +45,14 @@ use torv::{AppState, adapters::sandbox::Sandbox, base::Clock, bootstrap, config:
 pub use trade::{ForSale, approved, charge_of, free, one_off, subscription};
 pub use webhooks::{Delivery, Dice, event_id, sign};
 
+/// With it, tests that fail a path step by step leave none out.
+const EVERY_STEP_VARIABLE: &str = "TORV_TEST_EVERY_STEP";
+
+/// `everyday`, or 1 where every step is asked for.
+pub fn stride(everyday: usize) -> usize {
+    if std::env::var_os(EVERY_STEP_VARIABLE).is_some() { 1 } else { everyday }
+}
+
 /// Declares tests that run on SQLite and on PostgreSQL; `app` is the test's own [`TestApp`].
 macro_rules! on_both {
     ($($(#[$meta:meta])* async fn $name:ident($app:ident) $body:block)+) => {$(
