@@ -8,6 +8,8 @@
 //! takes more of the machine away from both.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a bench tells its figures, and stops when it can't run")]
 
+#[path = "fixtures/buyer.rs"]
+mod buyer;
 #[path = "download/load.rs"]
 mod load;
 #[path = "download/nginx.rs"]

@@ -5,6 +5,8 @@
 //! (10,000,000 rows of readings by default).
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a bench tells its figures, and stops when it can't run")]
 
+#[path = "fixtures/buyer.rs"]
+mod buyer;
 #[path = "sql/direct.rs"]
 mod direct;
 #[path = "sql/tables.rs"]

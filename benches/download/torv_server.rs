@@ -8,28 +8,21 @@ use std::{
 
 use bytes::Bytes;
 use entity::{
-    Timestamp, api_key, file, grant,
-    ids::{AccountId, ApiKeyId, FileId, GrantId, ListingId, OrderId, OrgId, RevisionId},
-    organization, revision,
+    Timestamp, file, grant,
+    ids::{FileId, GrantId, ListingId, OrderId, RevisionId},
+    revision,
     states::{Coverage, GrantState, ProfileState, RevisionState},
 };
 use sea_orm::{ActiveValue::Set, ConnectionTrait as _, EntityTrait as _};
 use serde_json::{Value, json};
-use torv::{
-    base::Clock,
-    bootstrap,
-    config::Config,
-    delivery::Files,
-    people::api_keys::{KEY_PREFIX, hash},
-};
+use torv::{base::Clock, bootstrap, config::Config, delivery::Files};
 
-use crate::{SIZES, Side};
+use crate::{SIZES, Side, buyer};
 
 /// Set for the process that is the server; holds the directory with the files.
 pub const VARIABLE: &str = "TORV_BENCH_DIR";
 /// Set for the process that leaves the sending to nginx.
 const ACCEL_VARIABLE: &str = "TORV_BENCH_ACCEL";
-const KEY: &str = "bench";
 
 /// A running Torv; dropping it ends it.
 pub struct Server {
@@ -61,7 +54,8 @@ pub fn start(dir: &Path, accel: bool) -> Server {
         .spawn()
         .expect("the server starts");
     let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-    let urls = lines.take(SIZES.len()).map(|line| line.expect("an address")).collect();
+    let urls: Vec<String> = lines.take(SIZES.len()).map(|line| line.expect("an address")).collect();
+    assert_eq!(urls.len(), SIZES.len(), "the server did not start");
     Server {
         side: Side { name: if accel { "torv behind nginx" } else { "torv" }, pids: vec![child.id()], urls },
         child,
@@ -94,7 +88,7 @@ async fn serve(dir: &Path) {
     let server = tokio::spawn(server.into_future());
     let files: Value = reqwest::Client::new()
         .get(format!("{base}/api/v1/grants/{grant_id}/files"))
-        .bearer_auth(format!("{KEY_PREFIX}{KEY}"))
+        .bearer_auth(buyer::key())
         .send()
         .await
         .expect("an answer")
@@ -103,7 +97,8 @@ async fn serve(dir: &Path) {
         .expect("a list");
     for (_, size, _) in SIZES {
         let named = |item: &&Value| item["name"] == format!("{size}.bin");
-        let file = files["items"].as_array().and_then(|items| items.iter().find(named)).expect("the file");
+        let file = files["items"].as_array().and_then(|items| items.iter().find(named));
+        let file = file.unwrap_or_else(|| panic!("no {size}.bin in {files}"));
         println!("{}", file["url"].as_str().expect("a link"));
     }
     let _ = server.await;
@@ -116,35 +111,9 @@ async fn fill(dir: &Path, files: &Files, config: &Config) -> GrantId {
     // Only what a download reads is there: no order, no listing, no person.
     conn.execute_unprepared("PRAGMA foreign_keys = OFF").await.expect("a pragma");
     let now = Clock::system().now();
-    let (at, later) = (Timestamp(now), Timestamp(now + time::Duration::days(1)));
-    let (org, listing, revision) = (OrgId::at(now), ListingId::at(now), RevisionId::at(now));
-    let buyer = organization::ActiveModel {
-        id: Set(org),
-        slug: Set("bench".to_owned()),
-        name: Set("Bench".to_owned()),
-        country: Set("DK".to_owned()),
-        provider_kind: Set(None),
-        may_provide: Set(false),
-        may_buy: Set(true),
-        may_operate: Set(false),
-        processor_account: Set(None),
-        created_at: Set(at),
-    };
-    organization::Entity::insert(buyer).exec_without_returning(&conn).await.expect("a buyer");
-    let key = api_key::ActiveModel {
-        id: Set(ApiKeyId::at(now)),
-        organization_id: Set(org),
-        created_by: Set(AccountId::at(now)),
-        name: Set("bench".to_owned()),
-        secret_hash: Set(hash(&format!("{KEY_PREFIX}{KEY}"))),
-        scopes: Set(json!(["buy"])),
-        grant_id: Set(None),
-        created_at: Set(at),
-        expires_at: Set(later),
-        revoked_at: Set(None),
-        last_used_at: Set(None),
-    };
-    api_key::Entity::insert(key).exec_without_returning(&conn).await.expect("a key");
+    let at = Timestamp(now);
+    let (listing, revision) = (ListingId::at(now), RevisionId::at(now));
+    let org = buyer::insert(&conn, at).await;
     let published = revision::ActiveModel {
         id: Set(revision),
         listing_id: Set(listing),

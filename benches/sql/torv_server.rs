@@ -7,9 +7,9 @@ use std::{
 };
 
 use entity::{
-    Timestamp, api_key, file, grant,
-    ids::{AccountId, ApiKeyId, FileId, GrantId, ListingId, OrderId, OrgId, RenditionId, RevisionId},
-    listing, organization, rendition, revision,
+    Timestamp, file, grant,
+    ids::{FileId, GrantId, ListingId, OrderId, OrgId, RenditionId, RevisionId},
+    listing, rendition, revision,
     states::{
         Audience, Coverage, GrantState, ListingKind, ListingState, PersonalData, ProfileState, RenditionFormat,
         RenditionState, RevisionState, Theme, UpdateFrequency,
@@ -17,20 +17,13 @@ use entity::{
 };
 use sea_orm::{ActiveValue::Set, ConnectionTrait as _, DatabaseConnection, EntityTrait as _};
 use serde_json::json;
-use torv::{
-    base::Clock,
-    bootstrap,
-    config::Config,
-    delivery::Files,
-    people::api_keys::{KEY_PREFIX, hash},
-};
+use torv::{base::Clock, bootstrap, config::Config, delivery::Files};
 
-use crate::THREADS;
+use crate::{THREADS, buyer};
 
 /// Set for the process that is the server: the directory with the tables, and the program for queries.
 const DIR: &str = "TORV_BENCH_DIR";
 const WORKER: &str = "TORV_BENCH_WORKER";
-const KEY: &str = "bench";
 
 /// A running Torv; dropping it ends it.
 pub struct Server {
@@ -64,7 +57,7 @@ impl Server {
 
     /// Asks as a buyer does, and reads the whole answer; returns its rows.
     pub async fn ask(&self, sql: &str) -> u64 {
-        let request = self.http.post(&self.url).bearer_auth(format!("{KEY_PREFIX}{KEY}"));
+        let request = self.http.post(&self.url).bearer_auth(buyer::key());
         let request = request.json(&json!({"sql": sql, "format": "csv"}));
         let answer = request.send().await.expect("an answer");
         let (status, headers) = (answer.status(), answer.headers().clone());
@@ -103,34 +96,8 @@ async fn fill(tables: &Path, files: &Files, conn: &DatabaseConnection) {
     conn.execute_unprepared("PRAGMA foreign_keys = OFF").await.expect("a pragma");
     let now = Clock::system().now();
     let at = Timestamp(now);
-    let (org, listing_id, revision_id) = (OrgId::at(now), ListingId::at(now), RevisionId::at(now));
-    let buyer = organization::ActiveModel {
-        id: Set(org),
-        slug: Set("bench".to_owned()),
-        name: Set("Bench".to_owned()),
-        country: Set("DK".to_owned()),
-        provider_kind: Set(None),
-        may_provide: Set(false),
-        may_buy: Set(true),
-        may_operate: Set(false),
-        processor_account: Set(None),
-        created_at: Set(at),
-    };
-    organization::Entity::insert(buyer).exec_without_returning(conn).await.expect("a buyer");
-    let key = api_key::ActiveModel {
-        id: Set(ApiKeyId::at(now)),
-        organization_id: Set(org),
-        created_by: Set(AccountId::at(now)),
-        name: Set("bench".to_owned()),
-        secret_hash: Set(hash(&format!("{KEY_PREFIX}{KEY}"))),
-        scopes: Set(json!(["buy"])),
-        grant_id: Set(None),
-        created_at: Set(at),
-        expires_at: Set(Timestamp(now + time::Duration::days(1))),
-        revoked_at: Set(None),
-        last_used_at: Set(None),
-    };
-    api_key::Entity::insert(key).exec_without_returning(conn).await.expect("a key");
+    let (listing_id, revision_id) = (ListingId::at(now), RevisionId::at(now));
+    let org = buyer::insert(conn, at).await;
     listing::Entity::insert(bare_listing(listing_id, org, at)).exec_without_returning(conn).await.expect("a listing");
     let published = revision::ActiveModel {
         id: Set(revision_id),

@@ -158,7 +158,8 @@ impl Prepared {
         let steps = done(Running::start(&self.task(&home, &twin, What::Drive, None))).await?;
         self.calls = calls(&twin) - before;
         self.steps = serde_json::from_value(steps).map_err(|error| error.to_string())?;
-        done(Running::start(&self.task(&home, &twin, What::Recover { is_quick: true }, None))).await?;
+        done(Running::start(&self.task(&home, &twin, What::Recover { is_quick: true, is_faulty: false }, None)))
+            .await?;
         self.compare(&twin)?;
         Ok(self)
     }
@@ -195,7 +196,8 @@ impl Prepared {
             twin.set_faults(Vec::new());
         }
         // What an upgrade costs falls with every second: its client does not wait.
-        let what = What::Recover { is_quick: case.is_quick || self.flow == Flow::Upgrade };
+        let is_quick = case.is_quick || self.flow == Flow::Upgrade;
+        let what = What::Recover { is_quick, is_faulty: case.fault.is_some() };
         if case.second.is_some() {
             let mut running = Running::start(&self.task(&home, &twin, what, case.second));
             let end = running.end().await?;

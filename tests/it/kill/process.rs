@@ -39,8 +39,8 @@ pub enum What {
     /// Plays the flow, and tells its steps.
     Drive,
     /// Goes on with whatever is left, and checks that all is well. `is_quick`: the client repeats its request before
-    /// anything had time to heal.
-    Recover { is_quick: bool },
+    /// anything had time to heal. `is_faulty`: Stripe may still fail, so that the client has to repeat it once more.
+    Recover { is_quick: bool, is_faulty: bool },
 }
 
 /// Ends this process when its parent is gone, also where it stands still.
@@ -75,13 +75,15 @@ async fn work(task: Task) -> Value {
     }
     let stage = serde_json::from_value(task.stage).expect("a stage");
     watch(&it, task.stand_at);
-    if let What::Recover { is_quick } = task.what {
+    if let What::Recover { is_quick, is_faulty } = task.what {
         it.is_again = true;
         if is_quick {
             task.flow.drive(&it, &stage).await;
         }
-        it.heal().await;
-        task.flow.drive(&it, &stage).await;
+        for _ in 0..1 + u32::from(is_faulty && !is_quick) {
+            it.heal().await;
+            task.flow.drive(&it, &stage).await;
+        }
         it.pass(Duration::seconds(61)).await;
         it.app.app.db.faults().disarm();
         task.flow.check(&it, &stage).await;

@@ -107,7 +107,8 @@ impl Home {
     /// The embedded configuration, pointed at this home, with weak but quick settings where allowed.
     pub fn config(&self) -> Config {
         let mut config = Config::embedded(self.path());
-        config.database.connections_max = 12;
+        // Each connection learns every statement anew.
+        config.database.connections_max = 5;
         config.transparency.head_seconds = 0;
         // Receivers of webhooks are on this machine.
         config.notify.webhook_allow_http = true;
