@@ -17,10 +17,18 @@ pub(super) struct Client {
 /// How long a client waits before it looks again.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How often, and after how long, a client repeats what a busy exchange put off.
+const BUSY_TRIES_MAX: usize = 10;
+const BUSY_PAUSE: Duration = Duration::from_secs(1);
+
 /// Waits before another look.
-#[expect(clippy::disallowed_methods, reason = "a client can only look again")]
 pub(super) async fn pause() {
-    tokio::time::sleep(PAUSE).await;
+    wait(PAUSE).await;
+}
+
+#[expect(clippy::disallowed_methods, reason = "a client can only look again")]
+async fn wait(time: Duration) {
+    tokio::time::sleep(time).await;
 }
 
 /// An answer: status and JSON body.
@@ -61,8 +69,26 @@ impl Client {
         &self.base
     }
 
-    /// Sends a request and reads the answer, whatever its status.
+    /// Sends a request and reads the answer, whatever its status; repeats it while the exchange is busy.
     pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        key: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Reply> {
+        for _ in 1..BUSY_TRIES_MAX {
+            let reply = self.send_once(method.clone(), path, token, key, body).await?;
+            if reply.status != 503 {
+                return Ok(reply);
+            }
+            wait(BUSY_PAUSE).await;
+        }
+        self.send_once(method, path, token, key, body).await
+    }
+
+    async fn send_once(
         &self,
         method: Method,
         path: &str,

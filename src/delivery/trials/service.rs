@@ -129,18 +129,29 @@ pub(super) async fn ask(
     // Of the request only a keyed digest is kept, for it may hold keys that could be guessed.
     let digest = app.secrets.trial_digest("request", &digest::canonical_json(&input)?);
     let key = header.for_request(&format!("trial-reports:{id}:{asker}"), &digest::hex(&digest))?;
-    let made = match find_claim(app.db.read(), &key).await? {
-        Some(earlier) => earlier.parse().map_err(Error::internal)?,
+    let made = match made_under(app, &key).await? {
+        Some(earlier) => earlier,
         None => {
             let asked = read(app, asker, listing, input).await?;
             let facts = asked.facts.clone();
             // Asked again in the transaction that counts them; here it saves the work.
-            price(app.db.read(), &facts).await?;
-            let document = answer(app, asked).await?;
-            write(app, actor, facts, document, key).await?
+            match price(app.db.read(), &facts).await {
+                Ok(_) => {
+                    let document = answer(app, asked).await?;
+                    write(app, actor, facts, document, key).await?
+                }
+                // The same request may have been answered since, and have taken the last that was left.
+                Err(refused) => made_under(app, &key).await?.ok_or(refused)?,
+            }
         }
     };
     store::find(app.db.read(), made, asker).await?.ok_or_else(|| Error::not_found("trial report"))
+}
+
+/// The report that was made under this key.
+async fn made_under(app: &AppState, key: &IdempotencyKey) -> Result<Option<TrialReportId>> {
+    let earlier = find_claim(app.db.read(), key).await?;
+    earlier.map(|id| id.parse().map_err(Error::internal)).transpose()
 }
 
 /// Reads the questions as ones about the newest table.
