@@ -30,7 +30,7 @@ const CREST: &str = "crest_level_m";
 /// Rows of the walk's table.
 const CREST_ROWS: i64 = 102;
 /// How long a message may take once its receiver is up.
-const ARRIVES_WITHIN: Duration = Duration::from_secs(60);
+const ARRIVES_WITHIN: Duration = Duration::from_secs(120);
 /// Connections that may wait for the receiver at once.
 const LETTERBOX: u32 = 8;
 

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How long the walk waits for background work.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What the walk made, for the manifest.
 #[derive(Debug, Clone, Default)]
