@@ -66,10 +66,7 @@ pub(super) async fn find(
     if versions.len() > most {
         return Err(refused(format!("Ask for at most {most} versions at once; name an endingVersion.")));
     }
-    let before = match from.checked_sub(1) {
-        Some(number) => tables::find_version(app, &share, &newest, At::Version(number)).await?,
-        None => None,
-    };
+    let before = tables::find_version(app, &share, &newest, At::Version(from - 1)).await?;
     let begins = versions.first().filter(|file| file.number == from || before.is_none()).cloned();
     let begins = begins.map(|file| Table { name: newest.name.clone(), file }).or_else(|| before.clone());
     let begins = begins.ok_or_else(|| refused("This table has no version as old as that; ask for a newer one."))?;
